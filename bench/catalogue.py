@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The runtimes, the benchmarks, their parameters and the results that are right.
+
+To add a benchmark, add a line to BENCHMARKS; to add a runtime, add one to RUNTIMES, name it in the
+benchmarks that it has, and build its program in meson.build.
+"""
+
+from collections import namedtuple
+
+# what: how to get it, for the line that says why it is left out.
+Runtime = namedtuple("Runtime", "name what env")
+
+RUNTIMES = [
+    Runtime("filch", "the build of the library failed", {}),
+    Runtime("serial", "needs gcc", {}),
+    Runtime("openmp", "needs a C compiler with OpenMP", {"OMP_WAIT_POLICY": "passive"}),
+    Runtime("onetbb", "needs g++ and libtbb-dev", {}),
+    Runtime("rayon", "needs cargo and librust-rayon-dev", {}),
+]
+
+COMMON = ("filch", "serial", "openmp", "onetbb", "rayon")
+OWN = ("filch",)
+
+# param: what its program takes; of uts the nodes of the published tree, for the record alone.
+# workers: None for each of --workers, or the one count that the benchmark is about.
+# expected: from the parameter to the result that is right.
+Benchmark = namedtuple("Benchmark", "name unit full quick expected runtimes workers")
+
+
+def fib(n):
+    a, b = 0, 1
+    for _ in range(n):
+        a, b = b, a + b
+    return str(a)
+
+
+def constant(result):
+    return lambda param: result
+
+
+def rounds(param):
+    return f"{param} of {param} on another thread"
+
+
+QUEENS = {11: "2680", 14: "365596"}
+
+BENCHMARKS = [
+    Benchmark("fib", "ns/task", 42, 35, fib, COMMON, None),
+    Benchmark("skynet", "s", 10**8, 10**6, lambda n: str(n * (n - 1) // 2), COMMON, None),
+    Benchmark("nqueens", "s", 14, 11, QUEENS.get, COMMON, None),
+    Benchmark("matmul", "s", 2048, 1024, constant("C*v = A*(B*v)"), COMMON, None),
+    Benchmark("uts-T1", "s", 4130071, 4130071, str, COMMON, None),
+    Benchmark("uts-T2", "s", 4117769, 4117769, str, COMMON, None),
+    Benchmark("uts-T3", "s", 4112897, 4112897, str, COMMON, None),
+    Benchmark("spawn-join", "ns/op", 10**6, 10**5, str, OWN, None),
+    Benchmark("fib-spawn", "ns/op", 30, 25, fib, OWN, None),
+    Benchmark("yield", "ns/op", 10**6, 10**5, lambda n: str(4 * n), OWN, 1),
+    Benchmark("steal", "ns", 10000, 1000, rounds, OWN, 2),
+    Benchmark("busy-owner-steal", "ns", 50, 10, rounds, OWN, 2),
+    Benchmark("wake", "ns", 200, 50, rounds, OWN, 2),
+    Benchmark("bytes-task", "B", 10**6, 10**5, str, OWN, 1),
+    Benchmark("idle", "% of a CPU", 10, 2, constant("idle"), OWN, 2),
+]
+
+# Also a record: the peak memory of one benchmark, in MiB.
+PEAK = {"fib": "peak-fib"}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* main of the filch program: its own benchmarks beside the common ones. */
+
+#include "bench/filch_peer.h"
+
+static const struct bench_case own[] = {
+    {"spawn-join", filch_bench_spawn_join},
+    {"fib-spawn", filch_bench_fib_spawn},
+    {"yield", filch_bench_yield},
+    {"bytes-task", filch_bench_bytes_task},
+    {"steal", filch_bench_steal},
+    {"busy-owner-steal", filch_bench_busy_owner_steal},
+    {"wake", filch_bench_wake},
+    {"idle", filch_bench_idle},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return bench_main(argc, argv, own);
+}

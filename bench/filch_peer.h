@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BENCH_FILCH_PEER_H
+#define BENCH_FILCH_PEER_H
+
+/* What the files of the filch program share: the benchmarks that only filch has, and the checks of
+ * the calls that must not fail. The common ones are in filch_forkjoin.c. */
+
+#include "bench/driver.h"
+
+#include <filch/filch.h>
+
+/* filch_tasks.c: the cost of tasks with handles. */
+bench_fn filch_bench_spawn_join;
+bench_fn filch_bench_fib_spawn;
+bench_fn filch_bench_yield;
+bench_fn filch_bench_bytes_task;
+
+/* filch_latency.c: the time until something runs, and the cost of nothing to run. */
+bench_fn filch_bench_steal;
+bench_fn filch_bench_busy_owner_steal;
+bench_fn filch_bench_wake;
+bench_fn filch_bench_idle;
+
+/* Ends the program where a call failed that no benchmark can go on without. */
+static inline void must(int rc, const char *what)
+{
+    if (rc < 0)
+        bench_fail(what, rc);
+}
+
+/* A started runtime, or the end of the program. */
+static inline filch_runtime *filch_bench_runtime(unsigned workers)
+{
+    filch_runtime *rt;
+    must(filch_runtime_create(&rt, &(filch_options){.workers = (int)workers}), "create");
+    return rt;
+}
+
+#endif

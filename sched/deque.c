@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/deque.h"
+
+#include "sched/os/memory.h"
+
+#include <errno.h>
+#include <string.h>
+
+typedef struct filch__runnable *item;
+
+static item *buffer_create(struct filch__arena *arena, uint32_t capacity)
+{
+    item *buffer = filch__alloc(arena, capacity * sizeof *buffer, 64);
+    if (buffer)
+        memset(buffer, 0, capacity * sizeof *buffer);
+    return buffer;
+}
+
+int filch__deque_init(struct filch__deque *d, struct filch__arena *arena, uint32_t capacity)
+{
+    memset(d, 0, sizeof *d);
+    filch__split_init(&d->split, 0, UINTPTR_MAX);
+    d->arena = arena;
+    d->capacity0 = capacity;
+    d->mask = capacity - 1;
+    d->buffers[0] = d->buffer = buffer_create(arena, capacity);
+    return d->buffer ? 0 : -ENOMEM;
+}
+
+void filch__deque_destroy(struct filch__deque *d)
+{
+    for (uint32_t g = 0; g < FILCH__DEQUE_GENERATIONS; g++)
+        if (d->buffers[g])
+            filch__free(d->arena, d->buffers[g], ((size_t)d->capacity0 << g) * sizeof(item), 64);
+}
+
+/* Doubles the ring. Thieves go on taking from the old buffer until the generation changes. */
+static bool grow(struct filch__deque *d)
+{
+    uint32_t generation = filch__word_generation(filch__load_relaxed(&d->split.word)) + 1;
+    uint32_t capacity = 2 * (d->mask + 1);
+    if (generation >= FILCH__DEQUE_GENERATIONS || capacity > FILCH__SPLIT_CAPACITY)
+        return false;
+    item *to = buffer_create(d->arena, capacity);
+    if (!to)
+        return false;
+    uint32_t tail = (uint32_t)d->split.tail;
+    uint32_t first = filch__word_head(filch__load_acquire(&d->split.word));
+    uint32_t n = (tail - first) & FILCH__INDEX_MASK;
+    for (uint32_t i = tail - n; i != tail; i++)
+        to[i & (capacity - 1)] = filch__load_relaxed(&d->buffer[i & d->mask]);
+    filch__store_release(&d->buffers[generation], to);
+    uint32_t head = filch__split_set_generation(&d->split, generation);
+    /* What thieves took while the copy was made belongs to the old buffer. */
+    uint32_t left = (tail - head) & FILCH__INDEX_MASK;
+    for (uint32_t i = tail - n; i != tail - left; i++)
+        filch__store_relaxed(&to[i & (capacity - 1)], NULL);
+    d->buffer = to;
+    d->mask = capacity - 1;
+    return true;
+}
+
+bool filch__deque_push(struct filch__deque *d, item r)
+{
+    uintptr_t tail = d->split.tail;
+    item *slot = &d->buffer[(uint32_t)tail & d->mask];
+    /* Acquire pairs with the thief's release of NULL: its read of the slot is over. */
+    while (filch__unlikely(filch__load_acquire(slot))) {
+        if (!grow(d))
+            return false;
+        slot = &d->buffer[(uint32_t)tail & d->mask];
+    }
+    filch__store_relaxed(slot, r);
+    filch__store_release(&d->split.tail, tail + 1);
+    return true;
+}
+
+item filch__deque_pop(struct filch__deque *d)
+{
+    uintptr_t i = d->split.tail - 1;
+    item *slot = &d->buffer[(uint32_t)i & d->mask];
+    item r = filch__load_relaxed(slot);
+    if (!r)
+        return NULL;
+    filch__store_relaxed(&d->split.tail, i);
+    filch__fence_compiler();
+    if (i < filch__load_relaxed(&d->split.bound) &&
+        filch__split_settle(&d->split, i, FILCH__UNIT_ITEM) == FILCH__POP_STOLEN) {
+        filch__store_relaxed(&d->split.tail, i + 1);
+        return NULL;
+    }
+    filch__store_relaxed(slot, NULL);
+    return r;
+}
+
+/* The item at the index that was taken from `word`, and its slot free again. */
+static item consume(struct filch__deque *d, uint64_t word)
+{
+    uint32_t generation = filch__word_generation(word);
+    uint32_t mask = (d->capacity0 << generation) - 1;
+    item *slot = &filch__load_acquire(&d->buffers[generation])[filch__word_head(word) & mask];
+    item r = filch__load_relaxed(slot);
+    filch__store_release(slot, NULL);
+    return r;
+}
+
+item filch__deque_take(struct filch__deque *d)
+{
+    uint64_t word;
+    if (!filch__split_take_oldest(&d->split, FILCH__UNIT_ITEM, &word))
+        return NULL;
+    return consume(d, word);
+}
+
+enum filch__steal filch__deque_steal(struct filch__deque *d, uint32_t me, item *r)
+{
+    uint64_t word;
+    enum filch__steal rc = filch__split_steal(&d->split, me, FILCH__UNIT_ITEM, &word);
+    if (rc == FILCH__STEAL_TAKEN)
+        *r = consume(d, word);
+    return rc;
+}

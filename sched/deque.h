@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker's deque of runnables: a ring that grows, shared by the split protocol (split.h).
+ *
+ * The owner pushes and pops at the tail without fence or locked instruction; thieves take the
+ * oldest. A consumed slot is set to NULL by who consumed it, so the owner sees by the slot itself
+ * whether it may write there, and a thief may read its slot after it has taken the index.
+ * Growing copies into a buffer of twice the size and counts the generation up in the word: a
+ * thief reads from the buffer of the generation from which it took. Old buffers stay until the
+ * end, for a thief may still be reading them.
+ */
+#ifndef FILCH_SCHED_DEQUE_H
+#define FILCH_SCHED_DEQUE_H
+
+#include "sched/runnable.h"
+#include "sched/split.h"
+
+struct filch__arena;
+
+#define FILCH__DEQUE_GENERATIONS 22
+
+struct filch__deque {
+    struct filch__split split;
+    /* Owner-only. */
+    struct filch__runnable **buffer; /* that of the current generation */
+    uint32_t mask;
+    /* Immutable. */
+    uint32_t capacity0;
+    struct filch__arena *arena;
+    /* Shared: buffers[g] is written before generation g appears in the word. */
+    struct filch__runnable **buffers[FILCH__DEQUE_GENERATIONS];
+};
+
+/* Before it is shared. capacity: a power of two, at least 2. -ENOMEM. */
+int filch__deque_init(struct filch__deque *d, struct filch__arena *arena, uint32_t capacity);
+/* When nobody uses it any more; what is still in it is forgotten. */
+void filch__deque_destroy(struct filch__deque *d);
+
+/* Owner. False if it is full and cannot grow: nothing was pushed. */
+__attribute__((warn_unused_result)) bool filch__deque_push(struct filch__deque *d,
+                                                           struct filch__runnable *r);
+/* Owner: the newest, or NULL. */
+struct filch__runnable *filch__deque_pop(struct filch__deque *d);
+/* Owner: the oldest, or NULL. */
+struct filch__runnable *filch__deque_take(struct filch__deque *d);
+/* Owner: the newest without taking it, or NULL; a thief may take it at any time. */
+static inline struct filch__runnable *filch__deque_peek(const struct filch__deque *d)
+{
+    return filch__load_relaxed(&d->buffer[((uint32_t)d->split.tail - 1) & d->mask]);
+}
+/* Thief number me. */
+__attribute__((warn_unused_result)) enum filch__steal
+filch__deque_steal(struct filch__deque *d, uint32_t me, struct filch__runnable **r);
+/* Any thread: a racy count. */
+static inline uint32_t filch__deque_count(const struct filch__deque *d)
+{
+    return filch__split_count(&d->split, FILCH__UNIT_ITEM);
+}
+
+#endif

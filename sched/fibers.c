@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/fibers.h"
+
+#include "sched/forks.h"
+#include "sched/idle.h"
+#include "sched/os/memory.h"
+#include "sched/runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Free fibers that a worker keeps with their stacks; a burst beyond gives its stacks back. */
+#define CACHED 256
+/* Of those it keeps so many for ever; an eighth of the rest goes each time that it falls asleep. */
+#define KEPT 32
+
+/*
+ * errno belongs to the thread, its address is a constant to the compiler, and a switch may change
+ * the thread: so it is only read and written in functions of which the compiler knows nothing.
+ */
+__attribute__((noinline)) static int errno_get(void)
+{
+    __asm__ volatile("");
+    return errno;
+}
+
+__attribute__((noinline)) static void errno_set(int value)
+{
+    __asm__ volatile("");
+    errno = value;
+}
+
+__attribute__((noinline)) static void forks_self_set(struct filch__forks *forks)
+{
+    __asm__ volatile("");
+    filch__forks_self = forks;
+}
+
+static struct filch__fiber *structure_create(struct filch_runtime *rt)
+{
+    struct filch__fiber *fiber = filch__alloc(rt->arena, sizeof *fiber, 64);
+    if (!fiber)
+        return NULL;
+    memset(fiber, 0, sizeof *fiber);
+    filch__forks_init(&fiber->forks, &rt->closing);
+    fiber->rt = rt;
+    fiber->resume.run = filch__fiber_run_resume;
+    fiber->offer.run = filch__forks_run_offer;
+    return fiber;
+}
+
+static void structure_shelve(struct filch_runtime *rt, struct filch__fiber *fiber, bool had_stack)
+{
+    pthread_mutex_lock(&rt->fibers_lock);
+    fiber->next_free = rt->stackless;
+    rt->stackless = fiber;
+    rt->fibers_with_stack -= had_stack;
+    pthread_mutex_unlock(&rt->fibers_lock);
+}
+
+static struct filch__fiber *structure_get(struct filch_runtime *rt)
+{
+    pthread_mutex_lock(&rt->fibers_lock);
+    struct filch__fiber *fiber = rt->stackless;
+    if (fiber) {
+        rt->stackless = fiber->next_free;
+    } else if ((fiber = structure_create(rt))) {
+        fiber->next_all = rt->fibers;
+        rt->fibers = fiber;
+    }
+    pthread_mutex_unlock(&rt->fibers_lock);
+    return fiber;
+}
+
+struct filch__fiber *filch__fiber_acquire(struct filch_runtime *rt, struct filch__worker *w,
+                                          size_t size)
+{
+    if (w && w->free && size == rt->stack_size) {
+        struct filch__fiber *fiber = w->free;
+        w->free = fiber->next_free;
+        w->free_count--;
+        return fiber;
+    }
+    struct filch__fiber *fiber = structure_get(rt);
+    if (!fiber)
+        return NULL;
+    if (filch__stack_create(&fiber->stack, size) < 0) {
+        fiber->stack.map = NULL;
+        structure_shelve(rt, fiber, false);
+        return NULL;
+    }
+    pthread_mutex_lock(&rt->fibers_lock);
+    rt->fibers_with_stack++;
+    pthread_mutex_unlock(&rt->fibers_lock);
+    filch__context_init(&fiber->context, &fiber->stack, filch__worker_loop, fiber);
+    fiber->own_size = size != rt->stack_size;
+    return fiber;
+}
+
+static void drop_stack(struct filch__fiber *fiber)
+{
+    filch__context_release(&fiber->context);
+    filch__forks_reset(&fiber->forks);
+    filch__stack_destroy(&fiber->stack);
+    fiber->stack.map = NULL;
+}
+
+void filch__fiber_release(struct filch__worker *w, struct filch__fiber *fiber)
+{
+    fiber->pinned = NULL;
+    if (!fiber->own_size && w->free_count < CACHED) {
+        fiber->next_free = w->free;
+        w->free = fiber;
+        w->free_count++;
+        return;
+    }
+    drop_stack(fiber);
+    structure_shelve(w->rt, fiber, true);
+}
+
+void filch__fibers_shrink(struct filch__worker *w)
+{
+    for (uint32_t n = w->free_count > KEPT ? (w->free_count - KEPT + 7) / 8 : 0; n > 0; n--) {
+        struct filch__fiber *fiber = filch__fiber_acquire(w->rt, w, w->rt->stack_size);
+        drop_stack(fiber);
+        structure_shelve(w->rt, fiber, true);
+    }
+}
+
+void filch__fibers_destroy(struct filch_runtime *rt)
+{
+    for (struct filch__fiber *fiber = rt->fibers, *next; fiber; fiber = next) {
+        next = fiber->next_all;
+        if (fiber->stack.map)
+            drop_stack(fiber);
+        filch__free(rt->arena, fiber, sizeof *fiber, 64);
+    }
+}
+
+void filch__fiber_forget(void)
+{
+    forks_self_set(&filch__forks_foreign);
+}
+
+void filch__fiber_arrive(struct filch__fiber *fiber)
+{
+    struct filch__worker *w = fiber->worker;
+    void (*hook)(struct filch__fiber *) = w->hook;
+    w->hook = NULL;
+    if (hook)
+        hook(w->left);
+}
+
+/* The worker moves to `to`, and there does `hook` for the fiber that it left. */
+static void switch_to(struct filch__fiber *me, struct filch__fiber *to,
+                      void (*hook)(struct filch__fiber *))
+{
+    struct filch__worker *w = me->worker;
+    w->hook = hook;
+    w->left = me;
+    me->saved_errno = errno_get();
+    FILCH__COUNT(w, switches);
+    to->worker = w;
+    filch__store_release(&w->current, to);
+    forks_self_set(&to->forks);
+    filch__idle_attend(w);
+    filch__context_switch(&me->context, &to->context);
+    filch__fiber_arrive(me);
+    errno_set(me->saved_errno);
+}
+
+void filch__fiber_start(struct filch__worker *w)
+{
+    struct filch__fiber *first = w->free;
+    w->free = first->next_free;
+    w->free_count--;
+    first->worker = w;
+    filch__store_release(&w->current, first);
+    forks_self_set(&first->forks);
+    filch__context_switch(&w->home, &first->context);
+    forks_self_set(&filch__forks_foreign);
+}
+
+static void release_left(struct filch__fiber *left)
+{
+    filch__fiber_release(filch__worker_current(), left);
+}
+
+static void queue_left(struct filch__fiber *left)
+{
+    filch__forks_offer(left);
+    filch__submit_ready(left->rt, &left->resume, left->pinned);
+}
+
+static void suspend_left(struct filch__fiber *left)
+{
+    filch__forks_offer(left);
+    uint32_t running = FILCH__RUNNING;
+    if (filch__cas_acq_rel(&left->wait, &running, FILCH__SUSPENDED))
+        return;
+    (void)filch__exchange_acq_rel(&left->wait, FILCH__RUNNING);
+    filch__submit_ready(left->rt, &left->resume, left->pinned);
+}
+
+/* Afterwards the worker has a free fiber to go on with. */
+static bool can_leave(struct filch__worker *w)
+{
+    if (filch__likely(w->free))
+        return true;
+    struct filch__fiber *fiber = filch__fiber_acquire(w->rt, w, w->rt->stack_size);
+    if (!fiber)
+        return false;
+    filch__fiber_release(w, fiber);
+    return true;
+}
+
+/* Leaves `me`, which comes back by `hook`; goes on with `next` if it is not NULL. */
+static void leave(struct filch__fiber *me, struct filch__runnable *next,
+                  void (*hook)(struct filch__fiber *))
+{
+    struct filch__worker *w = me->worker;
+    if (next && next->run == filch__fiber_run_resume) {
+        switch_to(me, filch__fiber_of_resume(next), hook);
+        return;
+    }
+    w->handoff = next;
+    switch_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), hook);
+}
+
+static bool take_token(struct filch__fiber *me)
+{
+    return filch__load_relaxed(&me->wait) == FILCH__NOTIFIED &&
+           filch__exchange_acq_rel(&me->wait, FILCH__RUNNING) == FILCH__NOTIFIED;
+}
+
+int filch__park(void)
+{
+    struct filch__fiber *me = filch__fiber_current();
+    if (take_token(me))
+        return 0;
+    if (!can_leave(me->worker))
+        return -ENOMEM;
+    leave(me, filch__worker_pick(me->worker), suspend_left);
+    return 0;
+}
+
+int filch__park_for(struct filch__runnable *first)
+{
+    struct filch__fiber *me = filch__fiber_current();
+    if (!can_leave(me->worker))
+        return -ENOMEM;
+    leave(me, first, suspend_left);
+    return 0;
+}
+
+int filch__fiber_yield(void)
+{
+    struct filch__fiber *me = filch__fiber_current();
+    if (!can_leave(me->worker))
+        return -ENOMEM;
+    struct filch__runnable *next = filch__worker_pick(me->worker);
+    if (next)
+        leave(me, next, queue_left);
+    return 0;
+}
+
+bool filch__unpark_claim(struct filch__fiber *fiber)
+{
+    uint32_t wait = filch__load_relaxed(&fiber->wait);
+    for (;;) {
+        bool suspended = wait == FILCH__SUSPENDED;
+        uint32_t to = suspended ? FILCH__RUNNING : FILCH__NOTIFIED;
+        if (filch__cas_acq_rel(&fiber->wait, &wait, to))
+            return suspended;
+    }
+}
+
+void filch__unpark(struct filch__fiber *fiber)
+{
+    if (filch__unpark_claim(fiber))
+        filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+}
+
+void filch__unpark_enter(struct filch__fiber *fiber)
+{
+    struct filch__worker *w = filch__worker_current();
+    if (fiber->rt != w->rt || (fiber->pinned && fiber->pinned != w))
+        filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+    else
+        filch__fiber_enter(fiber);
+}
+
+void filch__fiber_enter(struct filch__fiber *fiber)
+{
+    switch_to(filch__fiber_current(), fiber, release_left);
+}
+
+void filch__fiber_enter_with(struct filch__fiber *fiber, struct filch__runnable *first)
+{
+    filch__worker_current()->handoff = first;
+    filch__fiber_enter(fiber);
+}
+
+void filch__fiber_clear_task(struct filch__fiber *fiber)
+{
+    fiber->task = NULL;
+    fiber->pinned = NULL;
+    fiber->forks.cancelled = filch__forks_foreign.cancelled;
+}
+
+void filch__fiber_run_resume(struct filch__runnable *r)
+{
+    filch__fiber_enter(filch__fiber_of_resume(r));
+}

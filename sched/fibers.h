@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fibers: what a worker runs on, and the one way to wait.
+ *
+ * Every fiber runs the scheduler's loop, and what it runs is a plain call from that loop. When
+ * something waits, its fiber is left as it stands and the worker goes on with another one, whose
+ * loop has nothing on it. A fiber that is free has only its loop on its stack.
+ *
+ * Waiting is a token. The states of `wait`, and who moves between them (all read-modify-write,
+ * release/acquire, so that what a waker wrote before is seen after the park):
+ *     RUNNING   -> NOTIFIED    unpark, any thread
+ *     RUNNING   -> SUSPENDED   the worker that left the fiber, after the switch
+ *     NOTIFIED  -> RUNNING     the fiber itself or that worker: the park returns at once
+ *     SUSPENDED -> RUNNING     unpark, any thread, which then queues the fiber
+ * A park may return without cause: whoever parks looks at its condition again.
+ *
+ * The structures of fibers are freed only with their runtime, though their stacks may go earlier:
+ * a thief may look at the fiber that a worker ran a moment ago.
+ */
+#ifndef FILCH_SCHED_FIBERS_H
+#define FILCH_SCHED_FIBERS_H
+
+#include <filch/forks.h>
+
+#include "sched/fiber/context.h"
+#include "sched/fiber/stack.h"
+#include "sched/runnable.h"
+
+struct filch__worker;
+
+enum filch__wait { FILCH__RUNNING, FILCH__NOTIFIED, FILCH__SUSPENDED };
+
+struct filch__fiber {
+    struct filch__forks forks; /* first: forks and fiber have one address */
+    /* Owner-only: the thread that runs it, or the worker that holds it free. */
+    struct filch__worker *worker; /* that runs it now */
+    void *task;                   /* of the upper floor: for what this runs; thieves copy it */
+    struct filch__context context;
+    struct filch__stack stack; /* map is NULL while it has none */
+    int saved_errno;
+    bool own_size; /* its stack was made for one task, do not reuse it */
+    struct filch__fiber *next_free;
+    /* Shared. */
+    uint32_t wait;
+    uint32_t offered;             /* `offer` is queued */
+    struct filch__slot *awaited;  /* the stolen job whose end this fiber waits for */
+    struct filch__worker *pinned; /* resumes only there; set before the fiber can suspend */
+    struct filch__runnable resume;
+    struct filch__runnable offer; /* queued while it is suspended with jobs to steal */
+    /* Immutable. */
+    struct filch_runtime *rt;
+    struct filch__fiber *next_all;
+};
+
+/* What threads outside of any runtime fork on: see forks.h. */
+extern struct filch__forks filch__forks_foreign;
+
+/* Any thread. NULL off workers. */
+static inline struct filch__fiber *filch__fiber_current(void)
+{
+    struct filch__forks *forks = filch__forks_current();
+    return forks == &filch__forks_foreign ? NULL : (struct filch__fiber *)(void *)forks;
+}
+
+static inline struct filch__fiber *filch__fiber_of_resume(struct filch__runnable *r)
+{
+    return (struct filch__fiber *)(void *)((char *)r - offsetof(struct filch__fiber, resume));
+}
+
+/*
+ * A fiber with a stack of `size` bytes and nothing on it; from the worker's cache where it can.
+ * w may be NULL for a size other than the runtime's. NULL: no memory.
+ */
+struct filch__fiber *filch__fiber_acquire(struct filch_runtime *rt, struct filch__worker *w,
+                                          size_t size);
+/* Back to the worker's cache, or its stack to the system. Nothing runs on it. */
+void filch__fiber_release(struct filch__worker *w, struct filch__fiber *fiber);
+/* On w's thread, about to sleep: gives stacks of the cache back. */
+void filch__fibers_shrink(struct filch__worker *w);
+/* All of a runtime whose threads have ended. */
+void filch__fibers_destroy(struct filch_runtime *rt);
+
+/*
+ * On a fiber. Suspends until an unpark, or without cause. The worker meanwhile runs other things.
+ * 0, or -ENOMEM: there is no other fiber to go on with; nothing happened.
+ */
+int filch__park(void);
+
+/* The same, with `first` being the next thing that the worker runs. */
+int filch__park_for(struct filch__runnable *first);
+
+/* Any thread. The fiber's next or present park returns. */
+void filch__unpark(struct filch__fiber *fiber);
+
+/*
+ * The two halves of an unpark on a worker's loop, whose fiber has nothing on it. claim: true if the
+ * fiber was suspended; the caller must enter it, at once or after some last steps, which switches
+ * to it if it may run here.
+ */
+__attribute__((warn_unused_result)) bool filch__unpark_claim(struct filch__fiber *fiber);
+void filch__unpark_enter(struct filch__fiber *fiber);
+
+/* On a fiber. Lets all that is ready here run first. 0, or -ENOMEM as above. */
+int filch__fiber_yield(void);
+
+/* On a worker's loop: leaves it for `fiber`, which is not queued anywhere. */
+void filch__fiber_enter(struct filch__fiber *fiber);
+
+/* The same; its loop, which has nothing on it, runs `first`. */
+void filch__fiber_enter_with(struct filch__fiber *fiber, struct filch__runnable *first);
+
+/* The task that ran on it has ended. */
+void filch__fiber_clear_task(struct filch__fiber *fiber);
+
+/* Run function of a fiber that is ready. */
+void filch__fiber_run_resume(struct filch__runnable *resume);
+
+/* On a worker's thread, on its own stack: enters the worker's first fiber. Returns at the end. */
+void filch__fiber_start(struct filch__worker *w);
+
+/* In the child of a fork(2): the calling thread runs no fiber of any runtime that works. */
+void filch__fiber_forget(void);
+
+/* First thing on a fiber after a switch to it: what remains to be done for the one left. */
+void filch__fiber_arrive(struct filch__fiber *fiber);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/forks.h"
+
+#include "sched/idle.h"
+#include "sched/os/clock.h"
+#include "sched/os/reserve.h"
+#include "sched/runtime.h"
+
+#include <string.h>
+
+/*
+ * How often the owner looks for the end of a stolen job before it suspends: about as long as the
+ * suspension and the resumption would take.
+ */
+#define LOOKS 100
+
+static const uint32_t never;
+
+struct filch__forks filch__forks_foreign = {.cancelled = &never, .closing = &never};
+
+__thread struct filch__forks *filch__forks_self = &filch__forks_foreign;
+
+extern inline struct filch__forks *filch__forks_current(void);
+
+__attribute__((noinline)) struct filch__forks *filch__forks_current_far(void)
+{
+    return filch__forks_self;
+}
+
+void filch__forks_init(struct filch__forks *forks, const uint32_t *closing)
+{
+    memset(forks, 0, sizeof *forks);
+    forks->cancelled = &never;
+    forks->closing = closing;
+}
+
+static size_t slots_size(const struct filch__forks *forks)
+{
+    return forks->split.end - forks->split.base;
+}
+
+void filch__forks_reset(struct filch__forks *forks)
+{
+    if (forks->split.base)
+        filch__reserve_free((void *)forks->split.base, slots_size(forks));
+    forks->split.base = forks->split.end = 0;
+}
+
+/* The first fork of a fiber. Without memory everything stays 0: see forks.h on positions. */
+static void open_slots(struct filch__fiber *fiber)
+{
+    size_t size =
+        fiber->stack.size > fiber->rt->slots_size ? fiber->stack.size : fiber->rt->slots_size;
+    size_t most = (size_t)FILCH__SPLIT_CAPACITY * sizeof(struct filch__slot);
+    char *slots = filch__reserve(size < most ? size : most);
+    if (slots)
+        filch__split_init(&fiber->forks.split, (uintptr_t)slots,
+                          (uintptr_t)slots + (size < most ? size : most));
+}
+
+struct filch__slot *filch__fork_slow(filch_fn *fn, void *arg)
+{
+    struct filch__fiber *fiber = filch__fiber_current();
+    if (!fiber)
+        return NULL;
+    struct filch__split *s = &fiber->forks.split;
+    if (!s->end && !s->tail)
+        open_slots(fiber);
+    filch__store_relaxed(&s->limit, s->end);
+    uintptr_t position = s->tail;
+    struct filch__slot *slot = (struct filch__slot *)position;
+    if (position < s->end) {
+        filch__store_relaxed(&slot->fn, fn);
+        slot->arg = arg;
+    }
+    filch__store_release(&s->tail, position + sizeof *slot);
+    if (position < s->end) {
+        filch__fence_seq_cst(); /* the limit was raised: idle.h */
+        filch__idle_notify(fiber->rt);
+    }
+    return slot;
+}
+
+static bool done(const struct filch__slot *slot)
+{
+    return filch__load_acquire(&slot->fn) == FILCH__DONE;
+}
+
+/* Until the job in the slot, which a thief has, is done. */
+static void await_thief(struct filch__slot *slot)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        if (done(slot))
+            return;
+        filch__cpu_relax();
+    }
+    struct filch__fiber *fiber = filch__fiber_current();
+    filch__store_relaxed(&fiber->awaited, slot);
+    filch__fence_seq_cst();
+    while (!done(slot))
+        if (filch__park() < 0)
+            filch__os_yield(); /* no fiber to go on with: wait here, the thief needs nothing of us
+                                */
+    filch__store_relaxed(&fiber->awaited, NULL);
+}
+
+int filch__sync_slow(struct filch__slot *slot, filch_fn *fn, void *arg)
+{
+    struct filch__split *s = &filch__forks_current()->split;
+    uintptr_t position = (uintptr_t)slot;
+    if (position >= s->end || filch__split_settle(s, position, FILCH__UNIT_SLOT) == FILCH__POP_MINE)
+        return fn(arg);
+    filch__store_relaxed(&s->tail, position + sizeof *slot);
+    await_thief(slot);
+    int rc = (int)(intptr_t)slot->arg;
+    filch__store_relaxed(&s->tail, position);
+    filch__split_rewind(s, position, FILCH__UNIT_SLOT);
+    return rc;
+}
+
+enum filch__steal filch__forks_steal(struct filch__fiber *victim, uint32_t me,
+                                     struct filch__slot **slot)
+{
+    uint64_t word;
+    struct filch__split *s = &victim->forks.split;
+    enum filch__steal rc = filch__split_steal(s, me, FILCH__UNIT_SLOT, &word);
+    if (rc == FILCH__STEAL_TAKEN)
+        *slot = (struct filch__slot *)filch__load_relaxed(&s->base) + filch__word_head(word);
+    return rc;
+}
+
+void filch__forks_run(struct filch__fiber *victim, struct filch__slot *slot)
+{
+    struct filch__fiber *me = filch__fiber_current();
+    me->task = victim->task;
+    me->forks.cancelled = victim->forks.cancelled;
+    int rc = filch__load_relaxed(&slot->fn)(slot->arg);
+    filch__fiber_clear_task(me);
+    slot->arg = (void *)(intptr_t)rc;
+    (void)filch__exchange_seq_cst(&slot->fn, FILCH__DONE);
+    if (filch__load_seq_cst(&victim->awaited) == slot && filch__unpark_claim(victim))
+        filch__unpark_enter(victim);
+}
+
+void filch__forks_offer(struct filch__fiber *fiber)
+{
+    if (filch__split_expose_all(&fiber->forks.split, FILCH__UNIT_SLOT) &&
+        !filch__exchange_acq_rel(&fiber->offered, 1))
+        filch__submit_spawn(fiber->rt, &fiber->offer, NULL);
+}
+
+/* Run function of `offer`: takes one job of a suspended fiber, and offers what is left. */
+void filch__forks_run_offer(struct filch__runnable *r)
+{
+    struct filch__fiber *victim =
+        (struct filch__fiber *)(void *)((char *)r - offsetof(struct filch__fiber, offer));
+    struct filch__worker *w = filch__worker_current();
+    struct filch__slot *slot;
+    /* Before the look: a fiber that suspends again from now on queues the offer itself. */
+    filch__store_seq_cst(&victim->offered, 0);
+    enum filch__steal rc = filch__forks_steal(victim, w->index, &slot);
+    if (rc != FILCH__STEAL_EMPTY && filch__forks_count(victim) &&
+        !filch__exchange_acq_rel(&victim->offered, 1))
+        filch__submit_spawn(victim->rt, &victim->offer, NULL);
+    if (rc == FILCH__STEAL_TAKEN) {
+        FILCH__COUNT(w, forks_stolen);
+        filch__forks_run(victim, slot);
+    }
+}

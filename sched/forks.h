@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fork stacks: slow paths of fork and sync, and what a thief does with a job.
+ *
+ * A slot's fn is the job's code until whoever stole the job stores FILCH__DONE there, with the
+ * result in arg. The owner that needs a stolen job's end stores where it waits, then looks at the
+ * slot (A, B); the thief stores DONE, then looks whether the owner waits there (C, D):
+ *     owner   A: awaited = slot   fence   B: load slot->fn
+ *     thief   C: slot->fn = DONE (exchange)   D: load awaited
+ * One of them sees the other. If both do, the fiber gets a token too many, which parks bear. The
+ * thief may touch the fiber after C because fibers live as long as the runtime, whose worker the
+ * thief is.
+ *
+ * Positions at or above `end` have no slot: such a job exists in its frame alone, is never seen by
+ * thieves and runs at its sync. That is so when there is no memory for a fork stack, and beyond
+ * the stack's room, which holds more jobs than frames on the fiber's stack can. Threads outside of
+ * any runtime fork on filch__forks_foreign, where bound and limit are 0: nothing is ever shared.
+ */
+#ifndef FILCH_SCHED_FORKS_H
+#define FILCH_SCHED_FORKS_H
+
+#include "sched/fibers.h"
+#include "sched/split.h"
+
+#define FILCH__DONE ((filch_fn *)1)
+
+void filch__forks_init(struct filch__forks *forks, const uint32_t *closing);
+/* Gives the slots back. Nothing is forked there. */
+void filch__forks_reset(struct filch__forks *forks);
+
+/* Thief number me: takes the oldest job of the fiber. */
+__attribute__((warn_unused_result)) enum filch__steal
+filch__forks_steal(struct filch__fiber *victim, uint32_t me, struct filch__slot **slot);
+
+/* On a worker's loop: runs a stolen job and reports its end to the victim. */
+void filch__forks_run(struct filch__fiber *victim, struct filch__slot *slot);
+
+/* Any thread: jobs that could be stolen there, by a racy look. */
+static inline uint32_t filch__forks_count(const struct filch__fiber *fiber)
+{
+    return filch__split_count(&fiber->forks.split, FILCH__UNIT_SLOT);
+}
+
+/* On the worker that left the suspended fiber: its jobs can be stolen while nobody runs it. */
+void filch__forks_offer(struct filch__fiber *fiber);
+
+/* Run function of a fiber's offer. */
+void filch__forks_run_offer(struct filch__runnable *offer);
+
+#endif

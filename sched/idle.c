@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/idle.h"
+
+#include "sched/barrier.h"
+#include "sched/forks.h"
+#include "sched/os/clock.h"
+#include "sched/os/random.h"
+#include "sched/runtime.h"
+
+/*
+ * How long a worker searches before it sleeps: rounds over all victims, with a growing pause
+ * between them, some 20 us in all. Less than that and a worker sleeps through the pauses between
+ * the steps of a parallel computation; waking it costs more.
+ */
+#define ROUNDS 48
+
+/* Takes anything from one other worker. */
+static bool rob(struct filch__worker *w, struct filch__worker *victim, struct filch__work *work)
+{
+    struct filch__fiber *fiber = filch__load_acquire(&victim->current);
+    if (fiber && filch__forks_steal(fiber, w->index, &work->slot) == FILCH__STEAL_TAKEN) {
+        work->runnable = NULL;
+        work->victim = fiber;
+        FILCH__COUNT(w, forks_stolen);
+        return true;
+    }
+    if (filch__deque_steal(&victim->ready, w->index, &work->runnable) == FILCH__STEAL_TAKEN ||
+        filch__deque_steal(&victim->spawned, w->index, &work->runnable) == FILCH__STEAL_TAKEN) {
+        FILCH__COUNT(w, steals);
+        return true;
+    }
+    FILCH__COUNT(w, failed_steals);
+    return false;
+}
+
+/* One round: every other worker once from a random one on, then what came from outside. */
+static bool search_round(struct filch__worker *w, struct filch__work *work)
+{
+    struct filch_runtime *rt = w->rt;
+    uint32_t n = rt->worker_count;
+    uint32_t first = filch__random_below(&w->random, n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct filch__worker *victim = &rt->workers[first + i < n ? first + i : first + i - n];
+        if (victim != w && rob(w, victim, work))
+            return true;
+    }
+    work->runnable = filch__worker_pick(w);
+    return work->runnable;
+}
+
+static void stop_searching(struct filch__worker *w, bool found)
+{
+    if (!w->searching)
+        return;
+    w->searching = false;
+    if (filch__sub_seq_cst(&w->rt->searching, 1) == 1 && found)
+        filch__idle_notify(w->rt);
+}
+
+static bool search(struct filch__worker *w, struct filch__work *work)
+{
+    struct filch_runtime *rt = w->rt;
+    if (!w->searching) {
+        uint32_t awake = rt->worker_count - filch__load_relaxed(&rt->sleepers);
+        if (2 * filch__load_relaxed(&rt->searching) >= awake)
+            return search_round(w, work);
+        filch__add_seq_cst(&rt->searching, 1);
+        w->searching = true;
+    }
+    bool found = false;
+    for (int round = 0; round < ROUNDS && !found; round++) {
+        for (int pause = 0; pause < round; pause++)
+            filch__cpu_relax();
+        found = search_round(w, work);
+        if (filch__load_relaxed(&rt->stop))
+            break;
+    }
+    stop_searching(w, found);
+    return found;
+}
+
+/* The second look of a sleeper: is there anything that this worker could run? */
+static bool work_in_sight(struct filch__worker *w)
+{
+    struct filch_runtime *rt = w->rt;
+    if (!filch__injector_empty(&rt->injector) || !filch__injector_empty(&w->inbox))
+        return true;
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        struct filch__worker *other = &rt->workers[i];
+        struct filch__fiber *fiber = filch__load_acquire(&other->current);
+        if (filch__deque_count(&other->spawned) || filch__deque_count(&other->ready) ||
+            (fiber && filch__forks_count(fiber)))
+            return true;
+    }
+    return false;
+}
+
+/* The next fork of every running fiber goes the slow way and looks for sleepers. */
+static void attract(struct filch_runtime *rt)
+{
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        struct filch__fiber *fiber = filch__load_acquire(&rt->workers[i].current);
+        if (fiber)
+            filch__store_relaxed(&fiber->forks.split.limit, 0);
+    }
+}
+
+/* Takes w out of the sleepers. False: a waker has done so, and has counted w as searching. */
+static bool leave_sleepers(struct filch__worker *w)
+{
+    uint32_t idle = 1;
+    if (!filch__cas_seq_cst(&w->idle, &idle, 0))
+        return false;
+    filch__sub_seq_cst(&w->rt->sleepers, 1);
+    return true;
+}
+
+static void sleep_until_woken(struct filch__worker *w)
+{
+    struct filch_runtime *rt = w->rt;
+    uint32_t key = filch__parker_key(&w->parker);
+    filch__store_seq_cst(&w->idle, 1);
+    filch__add_seq_cst(&rt->sleepers, 1);
+    filch__fence_seq_cst();
+    attract(rt);
+    filch__barrier_heavy();
+    if (!work_in_sight(w) && !filch__load_acquire(&rt->stop)) {
+        FILCH__COUNT(w, parks);
+        filch__fibers_shrink(w);
+        while (filch__load_acquire(&w->idle)) {
+            filch__parker_wait(&w->parker, key, FILCH_NEVER);
+            key = filch__parker_key(&w->parker);
+        }
+    }
+    if (!leave_sleepers(w))
+        w->searching = true;
+}
+
+bool filch__idle_find(struct filch__worker *w, struct filch__work *work)
+{
+    while (!filch__load_acquire(&w->rt->stop)) {
+        if (search(w, work))
+            return true;
+        if (!filch__load_acquire(&w->rt->stop))
+            sleep_until_woken(w);
+    }
+    stop_searching(w, false);
+    return false;
+}
+
+/* w leaves the sleepers as a searcher, which the caller has counted. False: it was awake. */
+static bool wake(struct filch__worker *w)
+{
+    if (!filch__load_relaxed(&w->idle) || !leave_sleepers(w))
+        return false;
+    filch__parker_wake(&w->parker);
+    return true;
+}
+
+void filch__idle_notify(struct filch_runtime *rt)
+{
+    filch__barrier_light();
+    if (!filch__load_relaxed(&rt->sleepers) || filch__load_relaxed(&rt->searching))
+        return;
+    uint32_t none = 0;
+    if (!filch__cas_seq_cst(&rt->searching, &none, 1))
+        return;
+    struct filch__worker *self = filch__worker_current();
+    uint32_t first = self && self->rt == rt ? self->index + 1 : 0;
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        if (wake(&rt->workers[(first + i) % rt->worker_count])) {
+            if (self)
+                FILCH__COUNT(self, wakes);
+            return;
+        }
+    filch__sub_seq_cst(&rt->searching, 1);
+}
+
+void filch__idle_wake(struct filch__worker *w)
+{
+    filch__barrier_light();
+    filch__add_seq_cst(&w->rt->searching, 1);
+    if (!wake(w))
+        filch__sub_seq_cst(&w->rt->searching, 1);
+}
+
+void filch__idle_attend(struct filch__worker *w)
+{
+    filch__barrier_light();
+    if (filch__load_relaxed(&w->rt->sleepers))
+        filch__store_relaxed(&w->current->forks.split.limit, 0);
+}

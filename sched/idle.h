@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Idling: who searches, who sleeps, and why no work is left waiting while a worker sleeps.
+ *
+ * A worker with nothing of its own searches: it tries to steal from the others. At most half of
+ * the workers that are awake search. When it found nothing it sleeps on its event count. Who makes
+ * work wakes one sleeper, unless somebody searches already; a searcher that finds something and is
+ * the last one to search wakes the next. So wake-ups go out one at a time, as long as there is
+ * something to find.
+ *
+ * No lost wake-up. Producer P pushes, then looks at `sleepers`; sleeper S counts itself, then looks
+ * at all queues. One must see the other:
+ *     P:  store tail (release)   compiler fence   load sleepers, searchers
+ *     S:  searchers - 1, idle = 1, sleepers + 1   MEMBARRIER   load every tail; sleep
+ * P's load that missed S came before the barrier on P's CPU, so its store is visible to S. The
+ * membarrier is S's, who has time, so P pays two loads. Without membarrier both sides fence.
+ *
+ * A fork looks at nothing but its stack's `limit`, so S stores limit = 0 in the fork stack that
+ * each worker runs on, before its barrier: the next fork goes the slow way, restores the limit and
+ * does what P does. A worker that moves to another fiber does so by
+ *     store current   compiler fence   load sleepers; if any, limit = 0 there
+ * so either S saw the new fiber in its second look, or the worker saw S. A limit is raised only in
+ * the slow way, which looks at `sleepers` after a fence: it is raised before S's store, or it sees
+ * S.
+ */
+#ifndef FILCH_SCHED_IDLE_H
+#define FILCH_SCHED_IDLE_H
+
+#include "sched/worker.h"
+
+/* What a worker found for itself. */
+struct filch__work {
+    struct filch__runnable *runnable; /* or NULL, and then: */
+    struct filch__fiber *victim;      /* whose fork stack... */
+    struct filch__slot *slot;         /* ...held this job, which is now the worker's */
+};
+
+/* On w's thread, nothing of its own to run. Blocks until there is work; false: the runtime ends. */
+bool filch__idle_find(struct filch__worker *w, struct filch__work *work);
+
+/* Any thread, after it made something that any worker of rt could run. */
+void filch__idle_notify(struct filch_runtime *rt);
+
+/* Any thread, after it made something that only w can run. */
+void filch__idle_wake(struct filch__worker *w);
+
+/* On w's thread: w->current has changed. */
+void filch__idle_attend(struct filch__worker *w);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/registry.h"
+
+#include "sched/barrier.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static filch_runtime *runtimes; /* under lock */
+
+static pthread_mutex_t default_lock = PTHREAD_MUTEX_INITIALIZER;
+static filch_runtime *default_runtime; /* written under default_lock */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&default_lock);
+    pthread_mutex_lock(&lock);
+}
+
+static void in_parent(void)
+{
+    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&default_lock);
+}
+
+static void in_child(void)
+{
+    for (filch_runtime *rt = runtimes; rt; rt = rt->next) {
+        filch__store_relaxed(&rt->lost, 1);
+        filch__store_relaxed(&rt->closing, 1);
+    }
+    runtimes = NULL;
+    filch__store_relaxed(&default_runtime, NULL);
+    filch__fiber_forget();
+    in_parent();
+}
+
+static void init(void)
+{
+    filch__barrier_init_process();
+    pthread_atfork(before_fork, in_parent, in_child);
+}
+
+void filch__registry_init_process(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init);
+}
+
+void filch__registry_add(filch_runtime *rt)
+{
+    pthread_mutex_lock(&lock);
+    rt->next = runtimes;
+    runtimes = rt;
+    pthread_mutex_unlock(&lock);
+}
+
+void filch__registry_remove(filch_runtime *rt)
+{
+    pthread_mutex_lock(&lock);
+    for (filch_runtime **at = &runtimes; *at; at = &(*at)->next)
+        if (*at == rt) {
+            *at = rt->next;
+            break;
+        }
+    pthread_mutex_unlock(&lock);
+}
+
+int filch__runtime_get(filch_runtime *rt, filch_runtime **out)
+{
+    if (!rt)
+        rt = filch__load_acquire(&default_runtime);
+    int rc = 0;
+    if (!rt) {
+        pthread_mutex_lock(&default_lock);
+        rt = default_runtime;
+        if (!rt && (rc = filch_runtime_create(&rt, NULL)) == 0)
+            filch__store_release(&default_runtime, rt);
+        pthread_mutex_unlock(&default_lock);
+    }
+    if (rc == 0)
+        *out = rt;
+    return rc;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All runtimes of the process: the default one, and what fork(2) does to them.
+ *
+ * In the child of a fork there are no workers. Every runtime is marked lost and closing there, so
+ * that whatever touches it answers -ESHUTDOWN; the child's next use of the default runtime makes a
+ * new one. The memory of the lost ones is never freed: their state may be in the middle of
+ * anything.
+ */
+#ifndef FILCH_SCHED_REGISTRY_H
+#define FILCH_SCHED_REGISTRY_H
+
+#include "sched/runtime.h"
+
+/* Any thread, before the first runtime; idempotent. */
+void filch__registry_init_process(void);
+void filch__registry_add(filch_runtime *rt);
+void filch__registry_remove(filch_runtime *rt);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A runnable: the intrusive node that the scheduler queues and runs.
+ *
+ * Whoever queues one keeps it alive until its run function is called; from then on it belongs to
+ * that function. It is in at most one queue at a time.
+ */
+#ifndef FILCH_SCHED_RUNNABLE_H
+#define FILCH_SCHED_RUNNABLE_H
+
+#include <filch/atomic.h>
+#include <filch/base.h>
+
+struct filch__runnable {
+    void (*run)(struct filch__runnable *self); /* immutable while queued */
+    struct filch__runnable *next;              /* of the queue that it is in */
+};
+
+/*
+ * A queue that any thread may push to, without allocation, and one or many may empty at once.
+ * A stack by compare and swap; taking all at once leaves no room for ABA.
+ */
+struct filch__injector {
+    struct filch__runnable *top;
+};
+
+/* Any thread. Release: pairs with the acquire of the take. Returns true if it was empty. */
+static inline bool filch__injector_push(struct filch__injector *q, struct filch__runnable *r)
+{
+    struct filch__runnable *top = filch__load_relaxed(&q->top);
+    do
+        r->next = top;
+    while (!filch__cas_seq_cst(&q->top, &top, r));
+    return !top;
+}
+
+static inline bool filch__injector_empty(const struct filch__injector *q)
+{
+    return !filch__load_relaxed(&q->top);
+}
+
+/* Any thread. All that was pushed, oldest first, linked by next. */
+static inline struct filch__runnable *filch__injector_take_all(struct filch__injector *q)
+{
+    if (filch__injector_empty(q))
+        return NULL;
+    struct filch__runnable *r = filch__exchange_acquire(&q->top, NULL);
+    struct filch__runnable *oldest_first = NULL;
+    while (r) {
+        struct filch__runnable *next = r->next;
+        r->next = oldest_first;
+        oldest_first = r;
+        r = next;
+    }
+    return oldest_first;
+}
+
+#endif

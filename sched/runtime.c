@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/runtime.h"
+
+#include "sched/barrier.h"
+#include "sched/forks.h"
+#include "sched/idle.h"
+#include "sched/os/cpus.h"
+#include "sched/os/futex.h"
+#include "sched/os/memory.h"
+#include "sched/registry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEQUE_CAPACITY 256
+/* A fork stack holds a slot of 16 bytes for each 16 bytes of the stack that forks: always enough.
+ */
+#define SLOTS_PER_STACK 1
+/* See filch__block_alloc. */
+#define BLOCKS_BIAS ((int64_t)1 << 60)
+/* Address space of a worker's own stack: the loop runs on fibers, so it needs little. */
+#define THREAD_STACK (256 * 1024)
+
+static void free_memory(filch_runtime *rt);
+
+void *filch__block_alloc(filch_runtime *rt, size_t size)
+{
+    struct filch__worker *w = filch__worker_current();
+    if (w && w->rt == rt) {
+        void *block = filch__cache_alloc(w->cache, size);
+        if (block)
+            FILCH__COUNT(w, blocks);
+        return block;
+    }
+    void *block = filch__alloc(rt->arena, size, 64);
+    if (block)
+        filch__add_acq_rel(&rt->blocks, 1);
+    return block;
+}
+
+void filch__block_free(filch_runtime *rt, void *block, size_t size)
+{
+    struct filch__worker *w = filch__worker_current();
+    if (w && w->rt == rt) {
+        filch__cache_free(w->cache, block, size);
+        filch__store_relaxed(&w->counters.blocks, w->counters.blocks - 1);
+        return;
+    }
+    filch__free(rt->arena, block, size, 64);
+    if (filch__sub_acq_rel(&rt->blocks, 1) == 1)
+        free_memory(rt);
+}
+
+bool filch__admit(filch_runtime *rt)
+{
+    struct filch__worker *w = filch__worker_current();
+    bool inside = w && w->rt == rt;
+    if (inside)
+        FILCH__COUNT(w, admitted);
+    else
+        filch__add_seq_cst(&rt->outside_admitted, 1);
+    filch__barrier_light();
+    if (filch__likely(!filch__load_relaxed(&rt->closing)))
+        return true;
+    filch__unadmit(rt);
+    return false;
+}
+
+/* Whoever waits for the end of all work looks again. */
+static void disturb(filch_runtime *rt)
+{
+    filch__add_acq_rel(&rt->quiet, 1);
+    filch__futex_wake(&rt->quiet, INT32_MAX);
+}
+
+void filch__unadmit(filch_runtime *rt)
+{
+    struct filch__worker *w = filch__worker_current();
+    if (w && w->rt == rt)
+        filch__retire(w);
+    else
+        filch__add_seq_cst(&rt->outside_admitted, -1);
+    if (filch__load_relaxed(&rt->closing))
+        disturb(rt);
+}
+
+void filch__retire(struct filch__worker *w)
+{
+    filch__store_release(&w->counters.retired, w->counters.retired + 1);
+    filch__barrier_light();
+    if (filch__unlikely(filch__load_relaxed(&w->rt->closing)))
+        disturb(w->rt);
+}
+
+/* Retirements are read first: what they are of was admitted before, so the sum is never below. */
+int64_t filch__runtime_live(const filch_runtime *rt)
+{
+    uint64_t retired = 0, admitted = 0;
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        retired += filch__load_acquire(&rt->workers[i].counters.retired);
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        admitted += filch__load_acquire(&rt->workers[i].counters.admitted);
+    return (int64_t)(admitted + filch__load_acquire(&rt->outside_admitted) - retired);
+}
+
+/* ---- creation ---- */
+
+static int worker_init(filch_runtime *rt, struct filch__worker *w, uint32_t index)
+{
+    w->rt = rt;
+    w->index = index;
+    w->random = index + 1;
+    filch__parker_init(&w->parker);
+    int rc = filch__deque_init(&w->spawned, rt->arena, DEQUE_CAPACITY);
+    if (rc == 0)
+        rc = filch__deque_init(&w->ready, rt->arena, DEQUE_CAPACITY);
+    if (rc == 0)
+        rc = filch__cache_create(&w->cache, rt->arena);
+    if (rc < 0)
+        return rc;
+    struct filch__fiber *first = filch__fiber_acquire(rt, NULL, rt->stack_size);
+    if (!first)
+        return -ENOMEM;
+    filch__fiber_release(w, first);
+    return 0;
+}
+
+static void worker_clear(struct filch__worker *w)
+{
+    filch__deque_destroy(&w->spawned);
+    filch__deque_destroy(&w->ready);
+    if (w->cache)
+        filch__cache_destroy(w->cache);
+}
+
+static void free_memory(filch_runtime *rt)
+{
+    struct filch__arena *arena = rt->arena;
+    pthread_mutex_destroy(&rt->fibers_lock);
+    filch__free(arena, rt, sizeof *rt, 64);
+    filch__arena_destroy(arena);
+}
+
+/* All but the runtime itself and blocks that somebody still holds. No thread runs any more. */
+static void free_workers(filch_runtime *rt)
+{
+    filch__fibers_destroy(rt);
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        worker_clear(&rt->workers[i]);
+    filch__free(rt->arena, rt->workers, rt->worker_count * sizeof *rt->workers, 64);
+}
+
+static void stop_threads(filch_runtime *rt, uint32_t started)
+{
+    filch__store_seq_cst(&rt->stop, 1);
+    filch__barrier_heavy();
+    for (uint32_t i = 0; i < started; i++)
+        filch__idle_wake(&rt->workers[i]);
+    for (uint32_t i = 0; i < started; i++)
+        filch__thread_join(&rt->workers[i].thread);
+}
+
+static void pin_thread(struct filch__worker *w)
+{
+    int cpus[FILCH_WORKERS_MAX];
+    int n = filch__cpus_list(cpus, FILCH_WORKERS_MAX);
+    /* An affinity that is refused costs locality, nothing else. */
+    if (n > 0)
+        (void)filch__thread_pin(&w->thread, cpus[w->index % (uint32_t)n]);
+}
+
+static int start_threads(filch_runtime *rt)
+{
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        struct filch__worker *w = &rt->workers[i];
+        char name[32];
+        snprintf(name, sizeof name, "%.10s/%u", rt->name, i);
+        int rc = filch__thread_create(&w->thread, filch__worker_main, w, THREAD_STACK, name);
+        if (rc < 0) {
+            stop_threads(rt, i);
+            return rc;
+        }
+        if (rt->options.pin)
+            pin_thread(w);
+    }
+    return 0;
+}
+
+static int build(filch_runtime *rt, const filch_options *opt, int workers)
+{
+    rt->options = *opt;
+    rt->stack_size = opt->stack_size ? opt->stack_size : FILCH_STACK_DEFAULT;
+    rt->slots_size = rt->stack_size * SLOTS_PER_STACK;
+    rt->blocks = BLOCKS_BIAS;
+    snprintf(rt->name, sizeof rt->name, "%s", opt->name ? opt->name : "filch");
+    rt->options.name = rt->name;
+    pthread_mutex_init(&rt->fibers_lock, NULL);
+    size_t size = (size_t)workers * sizeof *rt->workers;
+    rt->workers = filch__alloc(rt->arena, size, 64);
+    if (!rt->workers)
+        return -ENOMEM;
+    memset(rt->workers, 0, size);
+    rt->worker_count = (uint32_t)workers;
+    int rc = 0;
+    for (int i = 0; i < workers && rc == 0; i++)
+        rc = worker_init(rt, &rt->workers[i], (uint32_t)i);
+    if (rc == 0)
+        rc = start_threads(rt);
+    if (rc < 0)
+        free_workers(rt);
+    return rc;
+}
+
+int filch_runtime_create(filch_runtime **out, const filch_options *opt)
+{
+    static const filch_options defaults;
+    opt = opt ? opt : &defaults;
+    if (!out || opt->workers < 0 || opt->workers > FILCH_WORKERS_MAX ||
+        (opt->stack_size && opt->stack_size < FILCH_STACK_MIN) || opt->stack_size > FILCH_STACK_MAX)
+        return -EINVAL;
+    filch__registry_init_process();
+    int workers = opt->workers ? opt->workers : filch__cpus_usable();
+    if (workers > FILCH_WORKERS_MAX)
+        workers = FILCH_WORKERS_MAX;
+    struct filch__arena *arena;
+    int rc = filch__arena_create(&arena);
+    if (rc < 0)
+        return rc;
+    filch_runtime *rt = filch__alloc(arena, sizeof *rt, 64);
+    if (!rt) {
+        filch__arena_destroy(arena);
+        return -ENOMEM;
+    }
+    memset(rt, 0, sizeof *rt);
+    rt->arena = arena;
+    rc = build(rt, opt, workers);
+    if (rc < 0) {
+        free_memory(rt);
+        return rc;
+    }
+    filch__registry_add(rt);
+    *out = rt;
+    return 0;
+}
+
+/* ---- the end ---- */
+
+/* Every wait returns, sees `closing`, and fails. */
+static void wake_all_fibers(filch_runtime *rt)
+{
+    pthread_mutex_lock(&rt->fibers_lock);
+    for (struct filch__fiber *fiber = rt->fibers; fiber; fiber = fiber->next_all)
+        filch__unpark(fiber);
+    pthread_mutex_unlock(&rt->fibers_lock);
+}
+
+int filch_runtime_destroy(filch_runtime *rt)
+{
+    if (!rt)
+        return -EINVAL;
+    if (filch__load_acquire(&rt->lost))
+        return -ESHUTDOWN;
+    if (filch__worker_current())
+        return -EDEADLK;
+    if (filch__exchange_seq_cst(&rt->closing, 1))
+        return -EALREADY;
+    filch__barrier_heavy();
+    wake_all_fibers(rt);
+    for (;;) {
+        uint32_t seen = filch__load_acquire(&rt->quiet);
+        if (filch__runtime_live(rt) == 0)
+            break;
+        filch__futex_wait(&rt->quiet, seen, FILCH_NEVER);
+    }
+    filch__registry_remove(rt);
+    stop_threads(rt, rt->worker_count);
+    int64_t blocks = -BLOCKS_BIAS + 1; /* 1: the runtime itself, until the end of this function */
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        blocks += rt->workers[i].counters.blocks;
+    free_workers(rt);
+    filch__add_acq_rel(&rt->blocks, blocks);
+    if (filch__sub_acq_rel(&rt->blocks, 1) == 1)
+        free_memory(rt);
+    return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/os/memory.h"
+#include "sched/runtime.h"
+
+#include <errno.h>
+
+int filch_runtime_workers(filch_runtime *rt)
+{
+    int rc = filch__runtime_get(rt, &rt);
+    return rc < 0 ? rc : (int)rt->worker_count;
+}
+
+int filch_runtime_stats(filch_runtime *rt, int worker, filch_stats *out)
+{
+    int rc = filch__runtime_get(rt, &rt);
+    if (rc < 0)
+        return rc;
+    if (!out || worker < 0 || (uint32_t)worker >= rt->worker_count)
+        return -EINVAL;
+    const struct filch__counters *c = &rt->workers[worker].counters;
+    *out = (filch_stats){
+        .spawns = filch__load_relaxed(&c->admitted),
+        .tasks = filch__load_relaxed(&c->retired),
+        .forks_stolen = filch__load_relaxed(&c->forks_stolen),
+        .steals = filch__load_relaxed(&c->steals),
+        .failed_steals = filch__load_relaxed(&c->failed_steals),
+        .parks = filch__load_relaxed(&c->parks),
+        .wakes = filch__load_relaxed(&c->wakes),
+        .switches = filch__load_relaxed(&c->switches),
+    };
+    return 0;
+}
+
+int filch_runtime_totals(filch_runtime *rt, filch_totals *out)
+{
+    int rc = filch__runtime_get(rt, &rt);
+    if (rc < 0)
+        return rc;
+    if (!out)
+        return -EINVAL;
+    pthread_mutex_lock(&rt->fibers_lock);
+    size_t fibers = rt->fibers_with_stack;
+    pthread_mutex_unlock(&rt->fibers_lock);
+    *out = (filch_totals){
+        .tasks_live = filch__runtime_live(rt),
+        .failures = filch__load_relaxed(&rt->failures),
+        .bytes = filch__arena_live(rt->arena),
+        .fibers = fibers,
+    };
+    return 0;
+}

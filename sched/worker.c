@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/worker.h"
+
+#include "sched/fiber/overflow.h"
+#include "sched/forks.h"
+#include "sched/idle.h"
+#include "sched/os/clock.h"
+#include "sched/runtime.h"
+
+/*
+ * A worker looks at the injector, and at its own oldest work, once in so many picks: what came
+ * first must not starve behind what comes all the time.
+ */
+#define FAIRNESS 64
+/* One pick in so many prefers new tasks to ready fibers, and pinned work to both. */
+#define TURN 8
+/* How deep a join looks for its task among the newest. */
+#define DEPTH 8
+
+static void push_or_inject(struct filch__worker *w, struct filch__deque *d,
+                           struct filch__runnable *r)
+{
+    if (!filch__deque_push(d, r))
+        filch__injector_push(&w->rt->injector, r);
+}
+
+/* Takes all that came from outside into w's own deque, where others can steal it. */
+static void empty_injector(struct filch__worker *w)
+{
+    struct filch__runnable *r = filch__injector_take_all(&w->rt->injector);
+    if (!r)
+        return;
+    bool many = r->next;
+    while (r) {
+        struct filch__runnable *next = r->next;
+        push_or_inject(w, &w->ready, r);
+        r = next;
+    }
+    if (many)
+        filch__idle_notify(w->rt);
+}
+
+static struct filch__runnable *pick_pinned(struct filch__worker *w)
+{
+    struct filch__runnable *arrived = filch__injector_take_all(&w->inbox);
+    if (arrived) {
+        if (w->pinned)
+            w->pinned_last->next = arrived;
+        else
+            w->pinned = arrived;
+        while (arrived->next)
+            arrived = arrived->next;
+        w->pinned_last = arrived;
+    }
+    struct filch__runnable *r = w->pinned;
+    if (r)
+        w->pinned = r->next;
+    return r;
+}
+
+struct filch__runnable *filch__worker_pick(struct filch__worker *w)
+{
+    struct filch__runnable *r = NULL;
+    uint32_t tick = ++w->tick;
+    if (filch__unlikely(tick % TURN == 0)) {
+        if (tick % FAIRNESS == 0) {
+            empty_injector(w);
+            r = filch__deque_take(&w->spawned);
+        }
+        if (!r)
+            r = pick_pinned(w);
+        if (!r)
+            r = filch__deque_pop(&w->spawned);
+    }
+    if (!r)
+        r = filch__deque_take(&w->ready);
+    if (!r)
+        r = filch__deque_pop(&w->spawned);
+    if (!r)
+        r = pick_pinned(w);
+    if (!r && !filch__injector_empty(&w->rt->injector)) {
+        empty_injector(w);
+        r = filch__deque_take(&w->ready);
+    }
+    return r;
+}
+
+bool filch__worker_take_back(struct filch__worker *w, struct filch__runnable *r)
+{
+    struct filch__runnable *above[DEPTH];
+    int n = 0;
+    struct filch__runnable *popped = filch__deque_pop(&w->spawned);
+    while (popped && popped != r) {
+        above[n++] = popped;
+        popped = n < DEPTH ? filch__deque_pop(&w->spawned) : NULL;
+    }
+    while (n > 0)
+        push_or_inject(w, &w->spawned, above[--n]);
+    return popped;
+}
+
+static void submit(struct filch_runtime *rt, struct filch__runnable *r,
+                   struct filch__worker *pinned, bool fresh)
+{
+    struct filch__worker *w = filch__worker_current();
+    if (pinned) {
+        filch__injector_push(&pinned->inbox, r);
+        if (pinned != w)
+            filch__idle_wake(pinned);
+        return;
+    }
+    if (w && w->rt == rt)
+        push_or_inject(w, fresh ? &w->spawned : &w->ready, r);
+    else
+        filch__injector_push(&rt->injector, r);
+    filch__idle_notify(rt);
+}
+
+void filch__submit_spawn(struct filch_runtime *rt, struct filch__runnable *r,
+                         struct filch__worker *pinned)
+{
+    submit(rt, r, pinned, true);
+}
+
+void filch__submit_ready(struct filch_runtime *rt, struct filch__runnable *r,
+                         struct filch__worker *pinned)
+{
+    submit(rt, r, pinned, false);
+}
+
+/* The runtime ends: back to the thread's own stack, for ever. */
+static void go_home(struct filch__worker *w, struct filch__fiber *fiber)
+{
+    filch__context_switch(&fiber->context, &w->home);
+}
+
+/* A fiber made for one task does not go on to run others. */
+static void leave_own_size(struct filch__fiber *fiber)
+{
+    struct filch__worker *w = fiber->worker;
+    struct filch__fiber *to;
+    while (!(to = filch__fiber_acquire(w->rt, w, w->rt->stack_size)))
+        filch__os_yield();
+    filch__fiber_enter(to);
+}
+
+void filch__worker_loop(void *arg)
+{
+    struct filch__fiber *fiber = arg;
+    filch__fiber_arrive(fiber);
+    for (;;) {
+        struct filch__worker *w = fiber->worker;
+        struct filch__work work = {.runnable = w->handoff};
+        w->handoff = NULL;
+        if (!work.runnable)
+            work.runnable = filch__worker_pick(w);
+        if (!work.runnable && !filch__idle_find(w, &work))
+            go_home(w, fiber);
+        else if (work.runnable)
+            work.runnable->run(work.runnable);
+        else
+            filch__forks_run(work.victim, work.slot);
+        if (filch__unlikely(fiber->own_size))
+            leave_own_size(fiber);
+    }
+}
+
+void *filch__worker_main(void *arg)
+{
+    struct filch__worker *w = arg;
+    filch__context_adopt(&w->home);
+    filch__overflow_attach();
+    filch__fiber_start(w);
+    filch__overflow_detach();
+    filch__context_release(&w->home);
+    return NULL;
+}

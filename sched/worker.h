@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker: a thread, the deques that it owns, and its part in the runtime.
+ *
+ *   spawned  new tasks, newest first for the owner, oldest first for thieves
+ *   ready    fibers to resume and what came through the injector, in order of arrival
+ *   inbox    what is pinned to this worker; nobody else takes it
+ * Besides, each fiber has a fork stack (forks.h), and the runtime an injector for other threads.
+ */
+#ifndef FILCH_SCHED_WORKER_H
+#define FILCH_SCHED_WORKER_H
+
+#include "sched/deque.h"
+#include "sched/fibers.h"
+#include "sched/os/thread.h"
+#include "sched/park.h"
+
+#include <filch/runtime.h>
+
+struct filch__cache;
+
+/* Written by the worker, read by anyone. */
+struct filch__counters {
+    uint64_t admitted, retired; /* of what filch__admit counts */
+    uint64_t forks_stolen, steals, failed_steals, parks, wakes, switches;
+    int64_t blocks; /* blocks taken from the runtime's memory less those given back */
+};
+
+#define FILCH__COUNT(w, field) filch__store_relaxed(&(w)->counters.field, (w)->counters.field + 1)
+
+struct filch__worker {
+    /* Written by the worker, read by thieves. */
+    struct filch__fiber *current;
+    char pad0[56];
+    struct filch__deque spawned;
+    struct filch__deque ready;
+    struct filch__counters counters __attribute__((aligned(64)));
+    /* Owner-only. */
+    uint64_t random;
+    uint32_t tick;
+    bool searching;                  /* counted in the runtime's searchers */
+    struct filch__runnable *handoff; /* what the next loop runs first */
+    void (*hook)(
+        struct filch__fiber *left); /* what remains to be done for the fiber that was left */
+    struct filch__fiber *left;
+    struct filch__fiber *free; /* cache of fibers */
+    uint32_t free_count;
+    struct filch__runnable *pinned, *pinned_last; /* emptied from the inbox */
+    struct filch__cache *cache;
+    void *upper;                /* of the upper floor */
+    struct filch__context home; /* the thread's own stack */
+    /* Shared. */
+    struct filch__injector inbox __attribute__((aligned(64)));
+    uint32_t idle; /* 1: asleep or about to be, may be woken by who sets it to 0 */
+    struct filch__parker parker;
+    /* Immutable. */
+    struct filch_runtime *rt __attribute__((aligned(64)));
+    uint32_t index;
+    filch__thread thread;
+};
+
+/* The worker of the calling thread, or NULL. */
+static inline struct filch__worker *filch__worker_current(void)
+{
+    struct filch__fiber *fiber = filch__fiber_current();
+    return fiber ? fiber->worker : NULL;
+}
+
+/* Thread body. */
+void *filch__worker_main(void *worker);
+/* Body of a fiber. */
+void filch__worker_loop(void *fiber);
+
+/* On w's thread: something of its own to run, or of the injector; NULL: nothing. Does not steal. */
+struct filch__runnable *filch__worker_pick(struct filch__worker *w);
+
+/* On w's thread. The newest spawned is `r`, or among the newest few: takes it out. */
+bool filch__worker_take_back(struct filch__worker *w, struct filch__runnable *r);
+
+/*
+ * Queue something that is ready. Any thread; never fails, never runs it.
+ *   spawn  as new work: newest first on the calling worker
+ *   ready  in order of arrival
+ * Both go to worker `pinned` if that is not NULL.
+ */
+void filch__submit_spawn(struct filch_runtime *rt, struct filch__runnable *r,
+                         struct filch__worker *pinned);
+void filch__submit_ready(struct filch_runtime *rt, struct filch__runnable *r,
+                         struct filch__worker *pinned);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * filch: all of it.
+ *
+ *     #include <filch/filch.h>
+ *
+ *     static int hello(void *who) { return printf("hello, %s\n", (const char *)who); }
+ *
+ *     int main(void) { return filch_run(NULL, hello, "world") < 0; }
+ */
+#ifndef FILCH_FILCH_H
+#define FILCH_FILCH_H
+
+#include <filch/fork.h>
+#include <filch/runtime.h>
+#include <filch/task.h>
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/os/clock.h"
+#include "sched/os/futex.h"
+#include "task/task.h"
+
+#include <filch/fork.h>
+
+#include <errno.h>
+#include <string.h>
+
+/* The finisher is between its last two steps; wait for the second. */
+static void await_release(const struct filch_handle *t)
+{
+    for (int looks = 0; filch__load_acquire(&t->state) & FILCH__TASK_SCHEDULER; looks++)
+        if (looks < 64)
+            filch__cpu_relax();
+        else
+            filch__os_yield();
+}
+
+static int await_on_thread(struct filch_handle *t)
+{
+    struct filch__joiner joiner = {0};
+    t->joiner = &joiner;
+    if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
+        return 0;
+    while (!filch__load_acquire(&joiner.ended))
+        filch__futex_wait(&joiner.ended, 0, FILCH_NEVER);
+    return 0;
+}
+
+/* Suspends until t has ended. */
+static int await_on_fiber(struct filch_handle *t, struct filch__fiber *me, bool cancellable)
+{
+    struct filch__joiner joiner = {.fiber = me};
+    t->joiner = &joiner;
+    bool queued = !(filch__load_relaxed(&t->state) & FILCH__TASK_RUNNING);
+    if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
+        return 0;
+    struct filch__worker *w = me->worker;
+    int rc = 0;
+    if (queued && w->rt == t->rt && filch__worker_take_back(w, &t->runnable)) {
+        rc = filch__park_for(&t->runnable);
+        if (rc < 0)
+            filch__submit_spawn(t->rt, &t->runnable, NULL);
+    }
+    while (!(filch__load_acquire(&t->state) & FILCH__TASK_FINISHED)) {
+        if (rc == 0 && cancellable && filch_cancelled())
+            rc = -ECANCELED;
+        if (rc == 0 || !cancellable)
+            rc = filch__park();
+        else if (filch__state_remove_joiner(&t->state) == FILCH__JOIN_WAIT)
+            return rc;
+        if (rc < 0 && !cancellable)
+            filch__os_yield();
+    }
+    return 0;
+}
+
+int filch__task_await_end(struct filch_handle *t, bool cancellable)
+{
+    if (!(filch__load_acquire(&t->state) & FILCH__TASK_FINISHED)) {
+        if (filch__load_relaxed(&t->rt->lost))
+            return -ESHUTDOWN;
+        struct filch__fiber *me = filch__fiber_current();
+        struct filch__strand strand;
+        if (me)
+            filch__wait_begin(&strand);
+        int rc = me ? await_on_fiber(t, me, cancellable) : await_on_thread(t);
+        if (me)
+            filch__wait_end(&strand);
+        if (rc < 0)
+            return rc;
+    }
+    await_release(t);
+    return 0;
+}
+
+int filch_join_into(filch_handle *h, int *result, void *out)
+{
+    if (!h)
+        return -EINVAL;
+    if (h == filch__task_current())
+        return -EDEADLK;
+    if (filch_cancelled())
+        return -ECANCELED;
+    int rc = filch__task_await_end(h, true);
+    if (rc < 0)
+        return rc;
+    if (result)
+        *result = h->result;
+    if (out && h->extra && h->result >= 0)
+        memcpy(out, h->extra->result, h->extra->result_size);
+    else
+        filch__task_drop_result(h);
+    if (filch__state_drop_handle(&h->state) == FILCH__LAST_FREE)
+        filch__task_free(h);
+    return 0;
+}
+
+int filch_join(filch_handle *h, int *result)
+{
+    return filch_join_into(h, result, NULL);
+}
+
+void filch_detach(filch_handle *h)
+{
+    if (!h)
+        return;
+    if (h->extra && h->extra->cancel_on_drop)
+        filch_abort(h);
+    if (filch__state_detach(&h->state) == FILCH__DETACH_DONE)
+        return;
+    await_release(h);
+    filch__task_drop_result(h);
+    if (filch__state_drop_handle(&h->state) == FILCH__LAST_FREE)
+        filch__task_free(h);
+}
+
+bool filch_finished(const filch_handle *h)
+{
+    return h && filch__load_acquire(&h->state) & FILCH__TASK_FINISHED;
+}
+
+int filch_run(filch_runtime *rt, filch_fn *fn, void *arg)
+{
+    filch_handle *h;
+    int rc = filch_spawn_with(&h, &(filch_spawn_options){.runtime = rt}, fn, arg);
+    if (rc < 0)
+        return rc;
+    int result;
+    rc = filch_join(h, &result);
+    if (rc == 0)
+        return result;
+    /* arg is the caller's: fn must be over before this returns, whatever happened. */
+    filch_abort(h);
+    if (filch__task_await_end(h, false) < 0)
+        return -ESHUTDOWN;
+    result = h->result;
+    filch_detach(h);
+    return result;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "task/task.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ALIGN 16
+/* A moved argument or result above this is a mistake, and would overflow the block's size. */
+#define MOVED_MAX ((size_t)1 << 30)
+
+static size_t round_up(size_t n, size_t to)
+{
+    return (n + to - 1) & ~(to - 1);
+}
+
+/* Where the parts of a block are. */
+struct layout {
+    size_t extra, arg, result, size;
+};
+
+static struct layout layout_of(const filch_spawn_options *o)
+{
+    struct layout l = {.extra = round_up(sizeof(struct filch_handle), ALIGN)};
+    l.arg = round_up(l.extra + sizeof(struct filch__task_extra), ALIGN);
+    l.result = round_up(l.arg + o->arg_size, ALIGN);
+    l.size = round_up(l.result + o->result_size, 64);
+    return l;
+}
+
+static void init(struct filch_handle *t, filch_runtime *rt, filch_fn *fn, void *arg, bool handle,
+                 size_t size)
+{
+    t->runnable.run = filch__task_run;
+    t->fn = fn;
+    t->arg = arg;
+    t->rt = rt;
+    t->extra = NULL;
+    t->block_size = (uint32_t)size;
+    t->state = FILCH__TASK_SCHEDULER | (handle ? FILCH__TASK_HANDLE : 0);
+    t->cancelled = 0;
+    t->lock = 0;
+    t->fiber = NULL;
+    t->strands = NULL;
+}
+
+static int spawn_plain(filch_runtime *rt, filch_handle **h, filch_fn *fn, void *arg)
+{
+    size_t size = round_up(sizeof(struct filch_handle), 64);
+    if (!filch__admit(rt))
+        return -ESHUTDOWN;
+    struct filch_handle *t = filch__block_alloc(rt, size);
+    if (filch__unlikely(!t)) {
+        filch__unadmit(rt);
+        return -ENOMEM;
+    }
+    init(t, rt, fn, arg, h, size);
+    if (h)
+        *h = t;
+    filch__submit_spawn(rt, &t->runnable, NULL);
+    return 0;
+}
+
+static void init_extra(struct filch_handle *t, const filch_spawn_options *o, const struct layout *l)
+{
+    char *block = (char *)t;
+    t->extra = (struct filch__task_extra *)(void *)(block + l->extra);
+    *t->extra = (struct filch__task_extra){
+        .arg_drop = o->arg_drop,
+        .result_drop = o->result_drop,
+        .result = block + l->result,
+        .result_size = o->result_size,
+        .pinned = o->worker ? &t->rt->workers[o->worker - 1] : NULL,
+        .cancel_on_drop = o->cancel_on_drop,
+    };
+    if (o->name)
+        strncpy(t->extra->name, o->name, sizeof t->extra->name - 1);
+    if (o->arg_size)
+        t->arg = memcpy(block + l->arg, t->arg, o->arg_size);
+    memset(t->extra->result, 0, o->result_size);
+}
+
+/* The stack of a task that asks for a size of its own is made here, so that its lack is an error.
+ */
+static int make_stack(struct filch_handle *t, size_t size)
+{
+    if (!size || size == t->rt->stack_size)
+        return 0;
+    t->extra->own_fiber = filch__fiber_acquire(t->rt, NULL, size);
+    t->runnable.run = filch__task_run_own;
+    return t->extra->own_fiber ? 0 : -ENOMEM;
+}
+
+static int spawn_extra(filch_runtime *rt, filch_handle **h, const filch_spawn_options *o,
+                       filch_fn *fn, void *arg)
+{
+    struct layout l = layout_of(o);
+    if (!filch__admit(rt))
+        return -ESHUTDOWN;
+    struct filch_handle *t = filch__block_alloc(rt, l.size);
+    if (t) {
+        init(t, rt, fn, arg, h, l.size);
+        init_extra(t, o, &l);
+        if (make_stack(t, o->stack_size) < 0) {
+            filch__block_free(rt, t, l.size);
+            t = NULL;
+        }
+    }
+    if (!t) {
+        filch__unadmit(rt);
+        return -ENOMEM;
+    }
+    struct filch__worker *pinned = t->extra->pinned;
+    if (h)
+        *h = t;
+    filch__submit_spawn(rt, &t->runnable, pinned);
+    return 0;
+}
+
+static bool valid(const filch_runtime *rt, const filch_spawn_options *o)
+{
+    return o->worker >= 0 && (uint32_t)o->worker <= rt->worker_count &&
+           (!o->stack_size ||
+            (o->stack_size >= FILCH_STACK_MIN && o->stack_size <= FILCH_STACK_MAX)) &&
+           o->arg_size <= MOVED_MAX && o->result_size <= MOVED_MAX;
+}
+
+int filch_spawn_with(filch_handle **h, const filch_spawn_options *o, filch_fn *fn, void *arg)
+{
+    static const filch_spawn_options defaults;
+    o = o ? o : &defaults;
+    filch_runtime *rt = o->runtime;
+    struct filch__worker *w = filch__worker_current();
+    if (!fn)
+        return -EINVAL;
+    if (!rt && w)
+        rt = w->rt;
+    int rc = filch__runtime_get(rt, &rt);
+    if (rc < 0)
+        return rc;
+    if (!valid(rt, o))
+        return -EINVAL;
+    bool plain = !o->name && !o->worker && !o->stack_size && !o->arg_size && !o->arg_drop &&
+                 !o->result_size && !o->result_drop && !o->cancel_on_drop;
+    return plain ? spawn_plain(rt, h, fn, arg) : spawn_extra(rt, h, o, fn, arg);
+}
+
+int filch_spawn(filch_handle **h, filch_fn *fn, void *arg)
+{
+    struct filch__worker *w = filch__worker_current();
+    if (filch__likely(w && fn))
+        return spawn_plain(w->rt, h, fn, arg);
+    return filch_spawn_with(h, NULL, fn, arg);
+}

@@ -4,6 +4,7 @@
 #include "sched/barrier.h"
 #include "sched/forks.h"
 #include "sched/idle.h"
+#include "sched/os/clock.h"
 #include "sched/os/cpus.h"
 #include "sched/os/futex.h"
 #include "sched/os/memory.h"
@@ -77,12 +78,15 @@ static void disturb(filch_runtime *rt)
 void filch__unadmit(filch_runtime *rt)
 {
     struct filch__worker *w = filch__worker_current();
-    if (w && w->rt == rt)
+    if (w && w->rt == rt) {
         filch__retire(w);
-    else
-        filch__add_seq_cst(&rt->outside_admitted, -1);
-    if (filch__load_relaxed(&rt->closing))
+        return;
+    }
+    filch__visit_begin(rt);
+    filch__add_seq_cst(&rt->outside_admitted, -1);
+    if (filch__load_seq_cst(&rt->closing))
         disturb(rt);
+    filch__visit_end(rt);
 }
 
 void filch__retire(struct filch__worker *w)
@@ -273,6 +277,8 @@ int filch_runtime_destroy(filch_runtime *rt)
             break;
         filch__futex_wait(&rt->quiet, seen, FILCH_NEVER);
     }
+    while (filch__load_acquire(&rt->visitors))
+        filch__os_yield();
     filch__registry_remove(rt);
     stop_threads(rt, rt->worker_count);
     int64_t blocks = -BLOCKS_BIAS + 1; /* 1: the runtime itself, until the end of this function */

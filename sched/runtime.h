@@ -24,6 +24,7 @@ struct filch_runtime {
     int64_t blocks;                                         /* see filch__block_alloc */
     uint64_t failures;
     uint32_t quiet; /* futex: changes when something retires while closing */
+    uint32_t visitors; /* see filch__visit_begin */
     /* Shared, hardly ever written. */
     uint32_t closing __attribute__((aligned(64)));
     uint32_t stop;
@@ -59,6 +60,21 @@ void filch__retire(struct filch__worker *w);
 int64_t filch__runtime_live(const filch_runtime *rt);
 /* Takes an admission back, nothing was queued. Any thread. */
 void filch__unadmit(filch_runtime *rt);
+
+/*
+ * Around what a thread that is not one of rt's workers does after the step that lets the end of rt
+ * come (a push, an admission taken back): rt stays until visit_end, which touches it last. The
+ * caller's work is admitted when the visit begins. Pairs with the wait in filch_runtime_destroy.
+ */
+static inline void filch__visit_begin(filch_runtime *rt)
+{
+    filch__add_acq_rel(&rt->visitors, 1);
+}
+
+static inline void filch__visit_end(filch_runtime *rt)
+{
+    filch__sub_acq_rel(&rt->visitors, 1);
+}
 
 /*
  * Blocks of the runtime's memory that may outlive filch_runtime_destroy. Any thread; 64-byte

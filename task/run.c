@@ -40,9 +40,13 @@ static struct filch__fiber *wake_joiner(struct filch_handle *t)
 static void finish(struct filch_handle *t)
 {
     struct filch__fiber *next = NULL;
-    if (filch__load_relaxed(&t->state) & FILCH__TASK_ABORT)
+    enum filch__finish action = filch__state_finish(&t->state, false);
+    if (filch__unlikely(action == FILCH__FINISH_ABORTED)) {
         filch__task_forget_fiber(t);
-    switch (filch__state_finish(&t->state)) {
+        action = filch__state_finish(&t->state, true);
+    }
+    switch (action) {
+    case FILCH__FINISH_ABORTED: /* not a second time */
     case FILCH__FINISH_LEAVE:
         filch__retire(filch__worker_current());
         return;

@@ -48,15 +48,19 @@ FILCH__MUST enum filch__start filch__state_start(uint32_t *state)
 }
 
 enum filch__finish {
-    FILCH__FINISH_LEAVE,  /* touch nothing any more */
-    FILCH__FINISH_WAKE,   /* wake the joiner, then release */
-    FILCH__FINISH_RESULT, /* nobody will join: drop the result, then release */
+    FILCH__FINISH_ABORTED, /* not finished: meet the aborter first, then finish again */
+    FILCH__FINISH_LEAVE,   /* touch nothing any more */
+    FILCH__FINISH_WAKE,    /* wake the joiner, then release */
+    FILCH__FINISH_RESULT,  /* nobody will join: drop the result, then release */
 };
 
-FILCH__MUST enum filch__finish filch__state_finish(uint32_t *state)
+/* met: the caller has met the aborter, if there was one. */
+FILCH__MUST enum filch__finish filch__state_finish(uint32_t *state, bool met)
 {
     uint32_t old = filch__load_relaxed(state);
     for (;;) {
+        if (old & FILCH__TASK_ABORT && !met)
+            return FILCH__FINISH_ABORTED;
         uint32_t to = old | FILCH__TASK_FINISHED;
         enum filch__finish action = FILCH__FINISH_LEAVE;
         if (!(old & FILCH__TASK_HANDLE))

@@ -38,6 +38,16 @@ void filch__context_release(struct filch__context *c);
 /* The switch: saves on the running stack, stores where in *from, resumes what `to` points at. */
 void filch__switch(void **from, void *to);
 
+#if defined(FILCH_FIBER_NATIVE) && defined(__x86_64__)
+#include "sched/fiber/switch_x86_64.h"
+#else
+/* Elsewhere the switch is a call. */
+static inline void filch__switch_inline(void **from, void *to)
+{
+    filch__switch(from, to);
+}
+#endif
+
 /* Makes the save area of a context that has not started: see switch_layout.h. Returns its address.
  */
 void *filch__switch_prepare(struct filch__context *c, const struct filch__stack *s,
@@ -55,11 +65,11 @@ _Noreturn void filch__context_enter(struct filch__context *c, void (*entry)(void
  * before this call. `from` is suspended only once `to` runs: whoever may resume it learns of it
  * there.
  */
-FILCH__UNINSTRUMENTED static inline void filch__context_switch(struct filch__context *from,
-                                                               struct filch__context *to)
+FILCH__UNINSTRUMENTED __attribute__((always_inline)) static inline void
+filch__context_switch(struct filch__context *from, struct filch__context *to)
 {
     filch__sanitizer_leave(&from->sanitizer, &to->sanitizer, false);
-    filch__switch(&from->sp, to->sp);
+    filch__switch_inline(&from->sp, to->sp);
     filch__sanitizer_arrive(&from->sanitizer);
 }
 
@@ -68,7 +78,7 @@ FILCH__UNINSTRUMENTED _Noreturn static inline void
 filch__context_switch_final(struct filch__context *from, struct filch__context *to)
 {
     filch__sanitizer_leave(&from->sanitizer, &to->sanitizer, true);
-    filch__switch(&from->sp, to->sp);
+    filch__switch_inline(&from->sp, to->sp);
     __builtin_unreachable();
 }
 

@@ -2,25 +2,23 @@
 /*
  * The save area of a suspended context, as C and the assembly see it.
  *
- * It is the lowest part of the context's stack; filch__context.sp points at it. A context that has
- * not started yet has one that resumes in filch__switch_trampoline, with what
- * filch__context_enter takes in three of its callee-saved registers.
+ * It is on the context's stack; filch__context.sp points at it. A context that has not started yet
+ * has one that resumes in filch__switch_trampoline, with what filch__context_enter takes.
  */
 #ifndef FILCH_SCHED_FIBER_SWITCH_LAYOUT_H
 #define FILCH_SCHED_FIBER_SWITCH_LAYOUT_H
 
 #if defined(__x86_64__)
 
-#define FILCH__FRAME_MXCSR  0
-#define FILCH__FRAME_X87    4
-#define FILCH__FRAME_R12    8
-#define FILCH__FRAME_R13    16
-#define FILCH__FRAME_R14    24
-#define FILCH__FRAME_R15    32
-#define FILCH__FRAME_RBX    40
-#define FILCH__FRAME_RBP    48
-#define FILCH__FRAME_RESUME 56
-#define FILCH__FRAME_SIZE   64
+#define FILCH__FRAME_MXCSR   0
+#define FILCH__FRAME_X87     4
+#define FILCH__FRAME_RSP     8
+#define FILCH__FRAME_RBP     16
+#define FILCH__FRAME_RESUME  24
+#define FILCH__FRAME_CONTEXT 32
+#define FILCH__FRAME_ENTRY   40
+#define FILCH__FRAME_ARG     48
+#define FILCH__FRAME_SIZE    64
 
 /* The control half of mxcsr; the rest are the status flags, which a call need not preserve. */
 #define FILCH__MXCSR_CONTROL 0xffc0
@@ -57,24 +55,24 @@ struct filch__fp_control {
 
 struct filch__switch_frame {
     struct filch__fp_control fp;
-    void *context;         /* r12 */
-    void (*entry)(void *); /* r13 */
-    void *arg;             /* r14 */
-    void *r15;
-    void *rbx;
+    void *stack_pointer; /* rsp */
     void *frame_pointer; /* rbp */
     void (*resume)(void);
+    /* Of a context that has not started. */
+    void *context;
+    void (*entry)(void *);
+    void *arg;
+    void *unused; /* the stack pointer is a multiple of 16 */
 };
 
 _Static_assert(offsetof(struct filch__switch_frame, fp.mxcsr) == FILCH__FRAME_MXCSR, "layout");
 _Static_assert(offsetof(struct filch__switch_frame, fp.x87) == FILCH__FRAME_X87, "layout");
-_Static_assert(offsetof(struct filch__switch_frame, context) == FILCH__FRAME_R12, "layout");
-_Static_assert(offsetof(struct filch__switch_frame, entry) == FILCH__FRAME_R13, "layout");
-_Static_assert(offsetof(struct filch__switch_frame, arg) == FILCH__FRAME_R14, "layout");
-_Static_assert(offsetof(struct filch__switch_frame, r15) == FILCH__FRAME_R15, "layout");
-_Static_assert(offsetof(struct filch__switch_frame, rbx) == FILCH__FRAME_RBX, "layout");
+_Static_assert(offsetof(struct filch__switch_frame, stack_pointer) == FILCH__FRAME_RSP, "layout");
 _Static_assert(offsetof(struct filch__switch_frame, frame_pointer) == FILCH__FRAME_RBP, "layout");
 _Static_assert(offsetof(struct filch__switch_frame, resume) == FILCH__FRAME_RESUME, "layout");
+_Static_assert(offsetof(struct filch__switch_frame, context) == FILCH__FRAME_CONTEXT, "layout");
+_Static_assert(offsetof(struct filch__switch_frame, entry) == FILCH__FRAME_ENTRY, "layout");
+_Static_assert(offsetof(struct filch__switch_frame, arg) == FILCH__FRAME_ARG, "layout");
 _Static_assert(sizeof(struct filch__switch_frame) == FILCH__FRAME_SIZE, "layout");
 
 /* What the ABI gives a new process. */
@@ -103,7 +101,7 @@ struct filch__switch_frame {
     void (*resume)(void); /* x30 */
     uint64_t d8_d15[8];
     struct filch__fp_control fp;
-    uint64_t unused; /* the stack pointer is a multiple of 16 */
+    void *stack_pointer; /* unused: the save area is where the stack begins */
 };
 
 _Static_assert(offsetof(struct filch__switch_frame, context) == FILCH__FRAME_X19, "layout");

@@ -8,6 +8,13 @@ static _Thread_local bool adopted;
 
 void filch__switch_trampoline(void);
 
+#if defined(__x86_64__)
+void filch__switch(void **from, void *to)
+{
+    filch__switch_inline(from, to);
+}
+#endif
+
 void filch__switch_adopt(void)
 {
     initial_fp = filch__fp_control_read();
@@ -24,6 +31,7 @@ void *filch__switch_prepare(struct filch__context *c, const struct filch__stack 
         .context = c,
         .entry = entry,
         .arg = arg,
+        .stack_pointer = frame,
         .resume = filch__switch_trampoline,
     };
     return frame;

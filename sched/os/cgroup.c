@@ -155,7 +155,7 @@ static const char *below_root(const char *root, const char *group)
         /* Only leading components can be "..": one left here lies above the mount's root. */
         if (leading_ups(rest, &group_rest) != 0)
             return NULL;
-        return strcmp(rest, "/") == 0 ? "" : rest;
+        return rest;
     }
     /* The root is so far above the namespace that the group must lie below; by which way is
      * unknown. */
@@ -218,11 +218,10 @@ static int mount_limit(const struct mount *m, const char *group, const char *roo
     if (below == NULL)
         return INT_MAX;
     char dir[PATH_MAX];
-    const char *point = strcmp(m->point, "/") == 0 ? "" : m->point;
-    int n = snprintf(dir, sizeof dir, "%s%s%s", root_prefix, point, below);
+    int n = snprintf(dir, sizeof dir, "%s%s%s", root_prefix, m->point, below);
     if (n < 0 || (size_t)n >= sizeof dir)
         return INT_MAX;
-    char *top = dir + strlen(root_prefix) + strlen(point);
+    char *top = dir + strlen(root_prefix) + strlen(m->point);
     int least = INT_MAX;
     for (;;) {
         int limit = group_limit(dir, m->v2);

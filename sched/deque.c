@@ -35,7 +35,7 @@ void filch__deque_destroy(struct filch__deque *d)
 }
 
 /* Doubles the ring. Thieves go on taking from the old buffer until the generation changes. */
-static bool grow(struct filch__deque *d)
+bool filch__deque_grow(struct filch__deque *d)
 {
     uint32_t generation = filch__word_generation(filch__load_relaxed(&d->split.word)) + 1;
     uint32_t capacity = 2 * (d->mask + 1);
@@ -58,39 +58,6 @@ static bool grow(struct filch__deque *d)
     d->buffer = to;
     d->mask = capacity - 1;
     return true;
-}
-
-bool filch__deque_push(struct filch__deque *d, item r)
-{
-    uintptr_t tail = d->split.tail;
-    item *slot = &d->buffer[(uint32_t)tail & d->mask];
-    /* Acquire pairs with the thief's release of NULL: its read of the slot is over. */
-    while (filch__unlikely(filch__load_acquire(slot))) {
-        if (!grow(d))
-            return false;
-        slot = &d->buffer[(uint32_t)tail & d->mask];
-    }
-    filch__store_relaxed(slot, r);
-    filch__store_release(&d->split.tail, tail + 1);
-    return true;
-}
-
-item filch__deque_pop(struct filch__deque *d)
-{
-    uintptr_t i = d->split.tail - 1;
-    item *slot = &d->buffer[(uint32_t)i & d->mask];
-    item r = filch__load_relaxed(slot);
-    if (!r)
-        return NULL;
-    filch__store_relaxed(&d->split.tail, i);
-    filch__fence_compiler();
-    if (i < filch__load_relaxed(&d->split.bound) &&
-        filch__split_settle(&d->split, i, FILCH__UNIT_ITEM) == FILCH__POP_STOLEN) {
-        filch__store_relaxed(&d->split.tail, i + 1);
-        return NULL;
-    }
-    filch__store_relaxed(slot, NULL);
-    return r;
 }
 
 /* The item at the index that was taken from `word`, and its slot free again. */

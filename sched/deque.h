@@ -36,11 +36,45 @@ int filch__deque_init(struct filch__deque *d, struct filch__arena *arena, uint32
 /* When nobody uses it any more; what is still in it is forgotten. */
 void filch__deque_destroy(struct filch__deque *d);
 
+/* Owner: doubles the ring. False: no memory, or as large as it gets. */
+__attribute__((warn_unused_result)) bool filch__deque_grow(struct filch__deque *d);
+
 /* Owner. False if it is full and cannot grow: nothing was pushed. */
-__attribute__((warn_unused_result)) bool filch__deque_push(struct filch__deque *d,
-                                                           struct filch__runnable *r);
+__attribute__((warn_unused_result)) static inline bool filch__deque_push(struct filch__deque *d,
+                                                                         struct filch__runnable *r)
+{
+    uintptr_t tail = d->split.tail;
+    struct filch__runnable **slot = &d->buffer[(uint32_t)tail & d->mask];
+    /* Acquire pairs with the thief's release of NULL: its read of the slot is over. */
+    while (filch__unlikely(filch__load_acquire(slot))) {
+        if (!filch__deque_grow(d))
+            return false;
+        slot = &d->buffer[(uint32_t)tail & d->mask];
+    }
+    filch__store_relaxed(slot, r);
+    filch__store_release(&d->split.tail, tail + 1);
+    return true;
+}
+
 /* Owner: the newest, or NULL. */
-struct filch__runnable *filch__deque_pop(struct filch__deque *d);
+static inline struct filch__runnable *filch__deque_pop(struct filch__deque *d)
+{
+    uintptr_t i = d->split.tail - 1;
+    struct filch__runnable **slot = &d->buffer[(uint32_t)i & d->mask];
+    struct filch__runnable *r = filch__load_relaxed(slot);
+    if (!r)
+        return NULL;
+    filch__store_relaxed(&d->split.tail, i);
+    filch__fence_compiler();
+    if (i < filch__load_relaxed(&d->split.bound) &&
+        filch__split_settle(&d->split, i, FILCH__UNIT_ITEM) == FILCH__POP_STOLEN) {
+        filch__store_relaxed(&d->split.tail, i + 1);
+        return NULL;
+    }
+    filch__store_relaxed(slot, NULL);
+    return r;
+}
+
 /* Owner: the oldest, or NULL. */
 struct filch__runnable *filch__deque_take(struct filch__deque *d);
 /* Owner: the newest without taking it, or NULL; a thief may take it at any time. */

@@ -2,9 +2,9 @@
 #include "sched/fibers.h"
 
 #include "sched/forks.h"
-#include "sched/idle.h"
 #include "sched/os/memory.h"
 #include "sched/runtime.h"
+#include "sched/switch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,28 +13,6 @@
 #define CACHED 256
 /* Of those it keeps so many for ever; an eighth of the rest goes each time that it falls asleep. */
 #define KEPT 32
-
-/*
- * errno belongs to the thread, its address is a constant to the compiler, and a switch may change
- * the thread: so it is only read and written in functions of which the compiler knows nothing.
- */
-__attribute__((noinline)) static int errno_get(void)
-{
-    __asm__ volatile("");
-    return errno;
-}
-
-__attribute__((noinline)) static void errno_set(int value)
-{
-    __asm__ volatile("");
-    errno = value;
-}
-
-__attribute__((noinline)) static void forks_self_set(struct filch__forks *forks)
-{
-    __asm__ volatile("");
-    filch__forks_self = forks;
-}
 
 static struct filch__fiber *structure_create(struct filch_runtime *rt)
 {
@@ -137,53 +115,31 @@ void filch__fibers_destroy(struct filch_runtime *rt)
     }
 }
 
+void filch__forks_enter_far(struct filch__forks *forks)
+{
+    filch__forks_self = forks;
+}
+
 void filch__fiber_forget(void)
 {
-    forks_self_set(&filch__forks_foreign);
+    filch__forks_enter(&filch__forks_foreign);
 }
 
-void filch__fiber_arrive(struct filch__fiber *fiber)
+void filch__fiber_release_left(struct filch__fiber *left)
 {
-    struct filch__worker *w = fiber->worker;
-    void (*hook)(struct filch__fiber *) = w->hook;
-    w->hook = NULL;
-    if (hook)
-        hook(w->left);
+    filch__fiber_release(left->worker, left);
 }
 
-/* The worker moves to `to`, and there does `hook` for the fiber that it left. */
-static void switch_to(struct filch__fiber *me, struct filch__fiber *to,
-                      void (*hook)(struct filch__fiber *))
+/*
+ * errno belongs to the thread, and its address is a constant to the compiler; a fiber's thread may
+ * change over a switch. So it is reached by the address that the worker noted of its own.
+ */
+static inline void leave_to(struct filch__fiber *me, struct filch__fiber *to,
+                            void (*hook)(struct filch__fiber *))
 {
-    struct filch__worker *w = me->worker;
-    w->hook = hook;
-    w->left = me;
-    me->saved_errno = errno_get();
-    FILCH__COUNT(w, switches);
-    to->worker = w;
-    filch__store_release(&w->current, to);
-    forks_self_set(&to->forks);
-    filch__idle_attend(w);
-    filch__context_switch(&me->context, &to->context);
-    filch__fiber_arrive(me);
-    errno_set(me->saved_errno);
-}
-
-void filch__fiber_start(struct filch__worker *w)
-{
-    struct filch__fiber *first = w->free;
-    w->free = first->next_free;
-    w->free_count--;
-    first->worker = w;
-    filch__store_release(&w->current, first);
-    forks_self_set(&first->forks);
-    filch__context_switch(&w->home, &first->context);
-    forks_self_set(&filch__forks_foreign);
-}
-
-static void release_left(struct filch__fiber *left)
-{
-    filch__fiber_release(filch__worker_current(), left);
+    int saved_errno = *me->worker->errno_at;
+    filch__fiber_switch(me, to, hook);
+    *me->worker->errno_at = saved_errno;
 }
 
 static void queue_left(struct filch__fiber *left)
@@ -215,16 +171,24 @@ static bool can_leave(struct filch__worker *w)
 }
 
 /* Leaves `me`, which comes back by `hook`; goes on with `next` if it is not NULL. */
-static void leave(struct filch__fiber *me, struct filch__runnable *next,
-                  void (*hook)(struct filch__fiber *))
+static inline void leave(struct filch__fiber *me, struct filch__runnable *next,
+                         void (*hook)(struct filch__fiber *))
 {
     struct filch__worker *w = me->worker;
+    struct filch__fiber *to;
     if (next && next->run == filch__fiber_run_resume) {
-        switch_to(me, filch__fiber_of_resume(next), hook);
-        return;
+        to = filch__fiber_of_resume(next);
+    } else {
+        to = filch__fiber_acquire(w->rt, w, w->rt->stack_size);
+        w->handoff = next;
     }
-    w->handoff = next;
-    switch_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), hook);
+    leave_to(me, to, hook);
+}
+
+/* A fiber that has left and come back finds a free one: whoever brought it back left that. */
+int filch__park_prepare(void)
+{
+    return can_leave(filch__fiber_current()->worker) ? 0 : -ENOMEM;
 }
 
 static bool take_token(struct filch__fiber *me)
@@ -281,24 +245,13 @@ void filch__unpark(struct filch__fiber *fiber)
         filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
 }
 
-void filch__unpark_enter(struct filch__fiber *fiber)
+struct filch__fiber *filch__unpark_next(struct filch__fiber *fiber)
 {
     struct filch__worker *w = filch__worker_current();
-    if (fiber->rt != w->rt || (fiber->pinned && fiber->pinned != w))
-        filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
-    else
-        filch__fiber_enter(fiber);
-}
-
-void filch__fiber_enter(struct filch__fiber *fiber)
-{
-    switch_to(filch__fiber_current(), fiber, release_left);
-}
-
-void filch__fiber_enter_with(struct filch__fiber *fiber, struct filch__runnable *first)
-{
-    filch__worker_current()->handoff = first;
-    filch__fiber_enter(fiber);
+    if (fiber->rt == w->rt && (!fiber->pinned || fiber->pinned == w))
+        return fiber;
+    filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+    return NULL;
 }
 
 void filch__fiber_clear_task(struct filch__fiber *fiber)
@@ -308,7 +261,7 @@ void filch__fiber_clear_task(struct filch__fiber *fiber)
     fiber->forks.cancelled = filch__forks_foreign.cancelled;
 }
 
-void filch__fiber_run_resume(struct filch__runnable *r)
+struct filch__fiber *filch__fiber_run_resume(struct filch__runnable *r)
 {
-    filch__fiber_enter(filch__fiber_of_resume(r));
+    return filch__fiber_of_resume(r);
 }

@@ -37,8 +37,7 @@ struct filch__fiber {
     void *task;                   /* of the upper floor: for what this runs; thieves copy it */
     struct filch__context context;
     struct filch__stack stack; /* map is NULL while it has none */
-    int saved_errno;
-    bool own_size; /* its stack was made for one task, do not reuse it */
+    bool own_size;             /* its stack was made for one task, do not reuse it */
     struct filch__fiber *next_free;
     /* Shared. */
     uint32_t wait;
@@ -86,42 +85,37 @@ void filch__fibers_destroy(struct filch_runtime *rt);
  */
 int filch__park(void);
 
-/* The same, with `first` being the next thing that the worker runs. */
+/* On a fiber, before a wait that must not fail: 0: its next parks will not. Or -ENOMEM. */
+int filch__park_prepare(void);
+
+/* The same as a park, with `first` being the next thing that the worker runs. */
 int filch__park_for(struct filch__runnable *first);
 
 /* Any thread. The fiber's next or present park returns. */
 void filch__unpark(struct filch__fiber *fiber);
 
 /*
- * The two halves of an unpark on a worker's loop, whose fiber has nothing on it. claim: true if the
- * fiber was suspended; the caller must enter it, at once or after some last steps, which switches
- * to it if it may run here.
+ * The two halves of an unpark by a run function. claim: true if the fiber was suspended; then the
+ * caller returns filch__unpark_next of it to the loop: the fiber, or NULL if it cannot run here and
+ * was queued where it can.
  */
 __attribute__((warn_unused_result)) bool filch__unpark_claim(struct filch__fiber *fiber);
-void filch__unpark_enter(struct filch__fiber *fiber);
+__attribute__((warn_unused_result)) struct filch__fiber *
+filch__unpark_next(struct filch__fiber *fiber);
 
 /* On a fiber. Lets all that is ready here run first. 0, or -ENOMEM as above. */
 int filch__fiber_yield(void);
-
-/* On a worker's loop: leaves it for `fiber`, which is not queued anywhere. */
-void filch__fiber_enter(struct filch__fiber *fiber);
-
-/* The same; its loop, which has nothing on it, runs `first`. */
-void filch__fiber_enter_with(struct filch__fiber *fiber, struct filch__runnable *first);
 
 /* The task that ran on it has ended. */
 void filch__fiber_clear_task(struct filch__fiber *fiber);
 
 /* Run function of a fiber that is ready. */
-void filch__fiber_run_resume(struct filch__runnable *resume);
-
-/* On a worker's thread, on its own stack: enters the worker's first fiber. Returns at the end. */
-void filch__fiber_start(struct filch__worker *w);
+struct filch__fiber *filch__fiber_run_resume(struct filch__runnable *resume);
 
 /* In the child of a fork(2): the calling thread runs no fiber of any runtime that works. */
 void filch__fiber_forget(void);
 
-/* First thing on a fiber after a switch to it: what remains to be done for the one left. */
-void filch__fiber_arrive(struct filch__fiber *fiber);
+/* Hook of a switch: the fiber that was left has nothing on it. */
+void filch__fiber_release_left(struct filch__fiber *left);
 
 #endif

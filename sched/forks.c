@@ -41,9 +41,14 @@ static size_t slots_size(const struct filch__forks *forks)
 
 void filch__forks_reset(struct filch__forks *forks)
 {
-    if (forks->split.base)
-        filch__reserve_free((void *)forks->split.base, slots_size(forks));
-    forks->split.base = forks->split.end = 0;
+    if (!forks->split.base)
+        return;
+    filch__split_close(&forks->split);
+    filch__reserve_free((void *)forks->split.base, slots_size(forks));
+    filch__store_relaxed(&forks->split.base, 0);
+    filch__store_relaxed(&forks->split.end, 0);
+    filch__store_relaxed(&forks->split.tail, 0);
+    filch__store_relaxed(&forks->split.limit, 0);
 }
 
 /* The first fork of a fiber. Without memory everything stays 0: see forks.h on positions. */
@@ -53,9 +58,11 @@ static void open_slots(struct filch__fiber *fiber)
         fiber->stack.size > fiber->rt->slots_size ? fiber->stack.size : fiber->rt->slots_size;
     size_t most = (size_t)FILCH__SPLIT_CAPACITY * sizeof(struct filch__slot);
     char *slots = filch__reserve(size < most ? size : most);
-    if (slots)
-        filch__split_init(&fiber->forks.split, (uintptr_t)slots,
-                          (uintptr_t)slots + (size < most ? size : most));
+    if (!slots)
+        return;
+    filch__split_close(&fiber->forks.split);
+    filch__split_init(&fiber->forks.split, (uintptr_t)slots,
+                      (uintptr_t)slots + (size < most ? size : most));
 }
 
 struct filch__slot *filch__fork_slow(filch_fn *fn, void *arg)
@@ -129,7 +136,7 @@ enum filch__steal filch__forks_steal(struct filch__fiber *victim, uint32_t me,
     return rc;
 }
 
-void filch__forks_run(struct filch__fiber *victim, struct filch__slot *slot)
+struct filch__fiber *filch__forks_run(struct filch__fiber *victim, struct filch__slot *slot)
 {
     struct filch__fiber *me = filch__fiber_current();
     me->task = victim->task;
@@ -138,11 +145,12 @@ void filch__forks_run(struct filch__fiber *victim, struct filch__slot *slot)
     filch__fiber_clear_task(me);
     slot->arg = (void *)(intptr_t)rc;
     (void)filch__exchange_seq_cst(&slot->fn, FILCH__DONE);
-    if (filch__load_seq_cst(&victim->awaited) == slot && filch__unpark_claim(victim))
-        filch__unpark_enter(victim);
+    if (filch__load_seq_cst(&victim->awaited) != slot || !filch__unpark_claim(victim))
+        return NULL;
+    return filch__unpark_next(victim);
 }
 
-void filch__forks_offer(struct filch__fiber *fiber)
+void filch__forks_offer_now(struct filch__fiber *fiber)
 {
     if (filch__split_expose_all(&fiber->forks.split, FILCH__UNIT_SLOT) &&
         !filch__exchange_acq_rel(&fiber->offered, 1))
@@ -150,7 +158,7 @@ void filch__forks_offer(struct filch__fiber *fiber)
 }
 
 /* Run function of `offer`: takes one job of a suspended fiber, and offers what is left. */
-void filch__forks_run_offer(struct filch__runnable *r)
+struct filch__fiber *filch__forks_run_offer(struct filch__runnable *r)
 {
     struct filch__fiber *victim =
         (struct filch__fiber *)(void *)((char *)r - offsetof(struct filch__fiber, offer));
@@ -162,8 +170,8 @@ void filch__forks_run_offer(struct filch__runnable *r)
     if (rc != FILCH__STEAL_EMPTY && filch__forks_count(victim) &&
         !filch__exchange_acq_rel(&victim->offered, 1))
         filch__submit_spawn(victim->rt, &victim->offer, NULL);
-    if (rc == FILCH__STEAL_TAKEN) {
-        FILCH__COUNT(w, forks_stolen);
-        filch__forks_run(victim, slot);
-    }
+    if (rc != FILCH__STEAL_TAKEN)
+        return NULL;
+    FILCH__COUNT(w, forks_stolen);
+    return filch__forks_run(victim, slot);
 }

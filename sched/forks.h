@@ -32,8 +32,11 @@ void filch__forks_reset(struct filch__forks *forks);
 __attribute__((warn_unused_result)) enum filch__steal
 filch__forks_steal(struct filch__fiber *victim, uint32_t me, struct filch__slot **slot);
 
-/* On a worker's loop: runs a stolen job and reports its end to the victim. */
-void filch__forks_run(struct filch__fiber *victim, struct filch__slot *slot);
+/*
+ * By a worker's loop: runs a stolen job and reports its end to the victim. Returns the fiber to go
+ * on with, or NULL.
+ */
+struct filch__fiber *filch__forks_run(struct filch__fiber *victim, struct filch__slot *slot);
 
 /* Any thread: jobs that could be stolen there, by a racy look. */
 static inline uint32_t filch__forks_count(const struct filch__fiber *fiber)
@@ -42,9 +45,17 @@ static inline uint32_t filch__forks_count(const struct filch__fiber *fiber)
 }
 
 /* On the worker that left the suspended fiber: its jobs can be stolen while nobody runs it. */
-void filch__forks_offer(struct filch__fiber *fiber);
+void filch__forks_offer_now(struct filch__fiber *fiber);
+static inline void filch__forks_offer(struct filch__fiber *fiber)
+{
+    if (filch__unlikely(fiber->forks.split.tail != fiber->forks.split.base))
+        filch__forks_offer_now(fiber);
+}
+
+/* See switch.h. */
+void filch__forks_enter_far(struct filch__forks *forks);
 
 /* Run function of a fiber's offer. */
-void filch__forks_run_offer(struct filch__runnable *offer);
+struct filch__fiber *filch__forks_run_offer(struct filch__runnable *offer);
 
 #endif

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/idle.h"
 
-#include "sched/barrier.h"
 #include "sched/forks.h"
 #include "sched/os/clock.h"
 #include "sched/os/random.h"
-#include "sched/runtime.h"
 
 /*
  * How long a worker searches before it sleeps: rounds over all victims, with a growing pause
@@ -157,11 +155,8 @@ static bool wake(struct filch__worker *w)
     return true;
 }
 
-void filch__idle_notify(struct filch_runtime *rt)
+void filch__idle_wake_one(struct filch_runtime *rt)
 {
-    filch__barrier_light();
-    if (!filch__load_relaxed(&rt->sleepers) || filch__load_relaxed(&rt->searching))
-        return;
     uint32_t none = 0;
     if (!filch__cas_seq_cst(&rt->searching, &none, 1))
         return;
@@ -182,11 +177,4 @@ void filch__idle_wake(struct filch__worker *w)
     filch__add_seq_cst(&w->rt->searching, 1);
     if (!wake(w))
         filch__sub_seq_cst(&w->rt->searching, 1);
-}
-
-void filch__idle_attend(struct filch__worker *w)
-{
-    filch__barrier_light();
-    if (filch__load_relaxed(&w->rt->sleepers))
-        filch__store_relaxed(&w->current->forks.split.limit, 0);
 }

@@ -26,7 +26,8 @@
 #ifndef FILCH_SCHED_IDLE_H
 #define FILCH_SCHED_IDLE_H
 
-#include "sched/worker.h"
+#include "sched/barrier.h"
+#include "sched/runtime.h"
 
 /* What a worker found for itself. */
 struct filch__work {
@@ -38,13 +39,34 @@ struct filch__work {
 /* On w's thread, nothing of its own to run. Blocks until there is work; false: the runtime ends. */
 bool filch__idle_find(struct filch__worker *w, struct filch__work *work);
 
+/* Wakes one sleeper, unless somebody searches. Any thread. */
+void filch__idle_wake_one(struct filch_runtime *rt);
+
 /* Any thread, after it made something that any worker of rt could run. */
-void filch__idle_notify(struct filch_runtime *rt);
+static inline void filch__idle_notify(struct filch_runtime *rt)
+{
+    filch__barrier_light();
+    if (filch__unlikely(filch__load_relaxed(&rt->sleepers)) && !filch__load_relaxed(&rt->searching))
+        filch__idle_wake_one(rt);
+}
+
+/* On w's thread: queues new work of this runtime, newest first. Never fails. */
+static inline void filch__submit_spawn_here(struct filch__worker *w, struct filch__runnable *r)
+{
+    if (filch__unlikely(!filch__deque_push(&w->spawned, r)))
+        filch__injector_push(&w->rt->injector, r);
+    filch__idle_notify(w->rt);
+}
 
 /* Any thread, after it made something that only w can run. */
 void filch__idle_wake(struct filch__worker *w);
 
 /* On w's thread: w->current has changed. */
-void filch__idle_attend(struct filch__worker *w);
+static inline void filch__idle_attend(struct filch__worker *w)
+{
+    filch__barrier_light();
+    if (filch__unlikely(filch__load_relaxed(&w->rt->sleepers)))
+        filch__store_relaxed(&w->current->forks.split.limit, 0);
+}
 
 #endif

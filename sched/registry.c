@@ -2,6 +2,7 @@
 #include "sched/registry.h"
 
 #include "sched/barrier.h"
+#include "sched/fiber/slab.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static filch_runtime *runtimes; /* under lock */
@@ -13,10 +14,12 @@ static void before_fork(void)
 {
     pthread_mutex_lock(&default_lock);
     pthread_mutex_lock(&lock);
+    filch__slab_before_fork();
 }
 
 static void in_parent(void)
 {
+    filch__slab_after_fork();
     pthread_mutex_unlock(&lock);
     pthread_mutex_unlock(&default_lock);
 }

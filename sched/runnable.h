@@ -4,6 +4,10 @@
  *
  * Whoever queues one keeps it alive until its run function is called; from then on it belongs to
  * that function. It is in at most one queue at a time.
+ *
+ * Run functions are called by a worker's loop, on a fiber that has nothing else on it, and return
+ * the fiber to which the loop shall switch, or NULL to go on. So the loop itself makes the switch,
+ * with no call of its own open: the return predictor depends on it (fiber/switch_x86_64.h).
  */
 #ifndef FILCH_SCHED_RUNNABLE_H
 #define FILCH_SCHED_RUNNABLE_H
@@ -11,9 +15,11 @@
 #include <filch/atomic.h>
 #include <filch/base.h>
 
+struct filch__fiber;
+
 struct filch__runnable {
-    void (*run)(struct filch__runnable *self); /* immutable while queued */
-    struct filch__runnable *next;              /* of the queue that it is in */
+    struct filch__fiber *(*run)(struct filch__runnable *self); /* immutable while queued */
+    struct filch__runnable *next;                              /* of the queue that it is in */
 };
 
 /*

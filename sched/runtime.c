@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/runtime.h"
 
+#include "sched/admission.h"
 #include "sched/barrier.h"
+#include "sched/blocks.h"
 #include "sched/forks.h"
 #include "sched/idle.h"
 #include "sched/os/clock.h"
 #include "sched/os/cpus.h"
-#include "sched/os/futex.h"
 #include "sched/os/memory.h"
 #include "sched/registry.h"
 
@@ -18,97 +19,8 @@
 /* A fork stack holds a slot of 16 bytes for each 16 bytes of the stack that forks: always enough.
  */
 #define SLOTS_PER_STACK 1
-/* See filch__block_alloc. */
-#define BLOCKS_BIAS ((int64_t)1 << 60)
 /* Address space of a worker's own stack: the loop runs on fibers, so it needs little. */
 #define THREAD_STACK (256 * 1024)
-
-static void free_memory(filch_runtime *rt);
-
-void *filch__block_alloc(filch_runtime *rt, size_t size)
-{
-    struct filch__worker *w = filch__worker_current();
-    if (w && w->rt == rt) {
-        void *block = filch__cache_alloc(w->cache, size);
-        if (block)
-            FILCH__COUNT(w, blocks);
-        return block;
-    }
-    void *block = filch__alloc(rt->arena, size, 64);
-    if (block)
-        filch__add_acq_rel(&rt->blocks, 1);
-    return block;
-}
-
-void filch__block_free(filch_runtime *rt, void *block, size_t size)
-{
-    struct filch__worker *w = filch__worker_current();
-    if (w && w->rt == rt) {
-        filch__cache_free(w->cache, block, size);
-        filch__store_relaxed(&w->counters.blocks, w->counters.blocks - 1);
-        return;
-    }
-    filch__free(rt->arena, block, size, 64);
-    if (filch__sub_acq_rel(&rt->blocks, 1) == 1)
-        free_memory(rt);
-}
-
-bool filch__admit(filch_runtime *rt)
-{
-    struct filch__worker *w = filch__worker_current();
-    bool inside = w && w->rt == rt;
-    if (inside)
-        FILCH__COUNT(w, admitted);
-    else
-        filch__add_seq_cst(&rt->outside_admitted, 1);
-    filch__barrier_light();
-    if (filch__likely(!filch__load_relaxed(&rt->closing)))
-        return true;
-    filch__unadmit(rt);
-    return false;
-}
-
-/* Whoever waits for the end of all work looks again. */
-static void disturb(filch_runtime *rt)
-{
-    filch__add_acq_rel(&rt->quiet, 1);
-    filch__futex_wake(&rt->quiet, INT32_MAX);
-}
-
-void filch__unadmit(filch_runtime *rt)
-{
-    struct filch__worker *w = filch__worker_current();
-    if (w && w->rt == rt) {
-        filch__retire(w);
-        return;
-    }
-    filch__visit_begin(rt);
-    filch__add_seq_cst(&rt->outside_admitted, -1);
-    if (filch__load_seq_cst(&rt->closing))
-        disturb(rt);
-    filch__visit_end(rt);
-}
-
-void filch__retire(struct filch__worker *w)
-{
-    filch__store_release(&w->counters.retired, w->counters.retired + 1);
-    filch__barrier_light();
-    if (filch__unlikely(filch__load_relaxed(&w->rt->closing)))
-        disturb(w->rt);
-}
-
-/* Retirements are read first: what they are of was admitted before, so the sum is never below. */
-int64_t filch__runtime_live(const filch_runtime *rt)
-{
-    uint64_t retired = 0, admitted = 0;
-    for (uint32_t i = 0; i < rt->worker_count; i++)
-        retired += filch__load_acquire(&rt->workers[i].counters.retired);
-    for (uint32_t i = 0; i < rt->worker_count; i++)
-        admitted += filch__load_acquire(&rt->workers[i].counters.admitted);
-    return (int64_t)(admitted + filch__load_acquire(&rt->outside_admitted) - retired);
-}
-
-/* ---- creation ---- */
 
 static int worker_init(filch_runtime *rt, struct filch__worker *w, uint32_t index)
 {
@@ -136,14 +48,6 @@ static void worker_clear(struct filch__worker *w)
     filch__deque_destroy(&w->ready);
     if (w->cache)
         filch__cache_destroy(w->cache);
-}
-
-static void free_memory(filch_runtime *rt)
-{
-    struct filch__arena *arena = rt->arena;
-    pthread_mutex_destroy(&rt->fibers_lock);
-    filch__free(arena, rt, sizeof *rt, 64);
-    filch__arena_destroy(arena);
 }
 
 /* All but the runtime itself and blocks that somebody still holds. No thread runs any more. */
@@ -196,7 +100,7 @@ static int build(filch_runtime *rt, const filch_options *opt, int workers)
     rt->options = *opt;
     rt->stack_size = opt->stack_size ? opt->stack_size : FILCH_STACK_DEFAULT;
     rt->slots_size = rt->stack_size * SLOTS_PER_STACK;
-    rt->blocks = BLOCKS_BIAS;
+    filch__blocks_init(rt);
     snprintf(rt->name, sizeof rt->name, "%s", opt->name ? opt->name : "filch");
     rt->options.name = rt->name;
     pthread_mutex_init(&rt->fibers_lock, NULL);
@@ -240,15 +144,13 @@ int filch_runtime_create(filch_runtime **out, const filch_options *opt)
     rt->arena = arena;
     rc = build(rt, opt, workers);
     if (rc < 0) {
-        free_memory(rt);
+        filch__blocks_free_runtime(rt);
         return rc;
     }
     filch__registry_add(rt);
     *out = rt;
     return 0;
 }
-
-/* ---- the end ---- */
 
 /* Every wait returns, sees `closing`, and fails. */
 static void wake_all_fibers(filch_runtime *rt)
@@ -271,22 +173,15 @@ int filch_runtime_destroy(filch_runtime *rt)
         return -EALREADY;
     filch__barrier_heavy();
     wake_all_fibers(rt);
-    for (;;) {
-        uint32_t seen = filch__load_acquire(&rt->quiet);
-        if (filch__runtime_live(rt) == 0)
-            break;
-        filch__futex_wait(&rt->quiet, seen, FILCH_NEVER);
-    }
-    while (filch__load_acquire(&rt->visitors))
-        filch__os_yield();
+    filch__admission_await_end(rt);
     filch__registry_remove(rt);
     stop_threads(rt, rt->worker_count);
-    int64_t blocks = -BLOCKS_BIAS + 1; /* 1: the runtime itself, until the end of this function */
-    for (uint32_t i = 0; i < rt->worker_count; i++)
+    int64_t blocks = 0;
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        filch__blocks_flush(&rt->workers[i]);
         blocks += rt->workers[i].counters.blocks;
+    }
     free_workers(rt);
-    filch__add_acq_rel(&rt->blocks, blocks);
-    if (filch__sub_acq_rel(&rt->blocks, 1) == 1)
-        free_memory(rt);
+    filch__blocks_end(rt, blocks);
     return 0;
 }

@@ -21,10 +21,10 @@ struct filch_runtime {
     uint32_t searching __attribute__((aligned(64)));
     uint32_t sleepers;
     uint64_t outside_admitted __attribute__((aligned(64))); /* by threads that are not workers */
-    int64_t blocks;                                         /* see filch__block_alloc */
+    int64_t blocks;                                         /* see blocks.h */
     uint64_t failures;
-    uint32_t quiet; /* futex: changes when something retires while closing */
-    uint32_t visitors; /* see filch__visit_begin */
+    uint32_t quiet;    /* futex: changes when something retires while closing */
+    uint32_t visitors; /* see admission.h */
     /* Shared, hardly ever written. */
     uint32_t closing __attribute__((aligned(64)));
     uint32_t stop;
@@ -48,41 +48,5 @@ struct filch_runtime {
 
 /* rt itself, or the default runtime, made now if need be. *out is borrowed. -ENOMEM and others. */
 int filch__runtime_get(filch_runtime *rt, filch_runtime **out);
-
-/*
- * Admits a piece of work that will retire later; false: the runtime is closing. Any thread.
- * Pairs with filch__retire on a worker of the runtime. The closer stores `closing`, then runs a
- * membarrier, then reads the counts: an admission that did not see `closing` is in them.
- */
-__attribute__((warn_unused_result)) bool filch__admit(filch_runtime *rt);
-void filch__retire(struct filch__worker *w);
-/* What was admitted and has not retired; racy while the runtime runs, never below the truth. */
-int64_t filch__runtime_live(const filch_runtime *rt);
-/* Takes an admission back, nothing was queued. Any thread. */
-void filch__unadmit(filch_runtime *rt);
-
-/*
- * Around what a thread that is not one of rt's workers does after the step that lets the end of rt
- * come (a push, an admission taken back): rt stays until visit_end, which touches it last. The
- * caller's work is admitted when the visit begins. Pairs with the wait in filch_runtime_destroy.
- */
-static inline void filch__visit_begin(filch_runtime *rt)
-{
-    filch__add_acq_rel(&rt->visitors, 1);
-}
-
-static inline void filch__visit_end(filch_runtime *rt)
-{
-    filch__sub_acq_rel(&rt->visitors, 1);
-}
-
-/*
- * Blocks of the runtime's memory that may outlive filch_runtime_destroy. Any thread; 64-byte
- * aligned, size is rounded up by the caller to a multiple of 64. Workers count theirs in their own
- * counters; the count in the runtime starts so high that it cannot reach zero before destroy has
- * folded all counts into it. Whoever brings it to zero frees the runtime.
- */
-void *filch__block_alloc(filch_runtime *rt, size_t size);
-void filch__block_free(filch_runtime *rt, void *block, size_t size);
 
 #endif

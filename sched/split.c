@@ -12,12 +12,17 @@
 
 void filch__split_init(struct filch__split *s, uintptr_t base, uintptr_t end)
 {
-    s->base = base;
-    s->end = end;
-    s->tail = base;
-    s->limit = end;
-    s->word = 0;
+    filch__store_relaxed(&s->base, base);
+    filch__store_relaxed(&s->end, end);
+    filch__store_relaxed(&s->tail, base);
+    filch__store_relaxed(&s->limit, end);
     filch__store_relaxed(&s->bound, filch__asymmetric ? base : FILCH__BOUND_ALL);
+    filch__store_release(&s->word, 0); /* pairs with the thief's first load */
+}
+
+void filch__split_close(struct filch__split *s)
+{
+    (void)filch__exchange_acq_rel(&s->word, filch__word_make(0, 0, 0, FILCH__CLAIM_CLOSED));
 }
 
 static uint32_t index_of(const struct filch__split *s, uintptr_t position, int unit)

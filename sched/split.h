@@ -11,7 +11,8 @@
  * The word, one atomic unit:  head:24 | split:24 | generation:5 | claim:11
  *   head, split   indices modulo 2^24
  *   generation    of the ring buffer (deque.h); 0 elsewhere
- *   claim         0, or 1 + the number of the thief whose claim is pending; then head == split
+ *   claim         0, or 1 + the number of the thief whose claim is pending; then head == split.
+ *                 All ones while the split is closed
  *
  * Transitions (each one compare and swap of the word):
  *   from            to                  who        when
@@ -50,6 +51,8 @@
 #define FILCH__INDEX_MASK      ((1u << FILCH__INDEX_BITS) - 1)
 #define FILCH__GENERATION_BITS 5
 #define FILCH__CLAIM_BITS      11
+/* The claim of a closed split. No thief has this number. */
+#define FILCH__CLAIM_CLOSED ((1u << FILCH__CLAIM_BITS) - 1)
 /* Most items between head and tail: signed distances of indices must stay exact. */
 #define FILCH__SPLIT_CAPACITY (1u << (FILCH__INDEX_BITS - 1))
 
@@ -98,8 +101,12 @@ enum filch__steal {
     FILCH__STEAL_BUSY   /* another thief is at it: look elsewhere */
 };
 
-/* Initial words, empty at `base`. Any thread, before the split is shared. */
+/* Initial words, empty at `base`. Any thread; thieves may look if the split is closed. */
 void filch__split_init(struct filch__split *s, uintptr_t base, uintptr_t end);
+
+/* Owner, of an empty split: thieves find it busy until the next init, whatever the positions are.
+ */
+void filch__split_close(struct filch__split *s);
 
 /*
  * Owner: the slow half of a pop. The caller has stored tail = position and found it below the

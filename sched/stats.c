@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/admission.h"
+#include "sched/blocks.h"
 #include "sched/os/memory.h"
-#include "sched/runtime.h"
 
 #include <errno.h>
 
@@ -38,13 +39,18 @@ int filch_runtime_totals(filch_runtime *rt, filch_totals *out)
         return rc;
     if (!out)
         return -EINVAL;
+    if (filch__load_relaxed(&rt->lost))
+        return -ESHUTDOWN; /* the locks may be held for ever */
     pthread_mutex_lock(&rt->fibers_lock);
     size_t fibers = rt->fibers_with_stack;
     pthread_mutex_unlock(&rt->fibers_lock);
+    size_t spare = 0;
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        spare += filch__load_relaxed(&rt->workers[i].spare_count) * (size_t)FILCH__BLOCK_COMMON;
     *out = (filch_totals){
-        .tasks_live = filch__runtime_live(rt),
+        .tasks_live = filch__admission_live(rt),
         .failures = filch__load_relaxed(&rt->failures),
-        .bytes = filch__arena_live(rt->arena),
+        .bytes = filch__arena_live(rt->arena) - spare,
         .fibers = fibers,
     };
     return 0;

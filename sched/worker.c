@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/worker.h"
 
+#include "sched/admission.h"
 #include "sched/fiber/overflow.h"
 #include "sched/forks.h"
 #include "sched/idle.h"
 #include "sched/os/clock.h"
 #include "sched/runtime.h"
+#include "sched/switch.h"
+
+#include <errno.h>
 
 /*
  * A worker looks at the injector, and at its own oldest work, once in so many picks: what came
@@ -99,21 +103,33 @@ bool filch__worker_take_back(struct filch__worker *w, struct filch__runnable *r)
     return popped;
 }
 
+/* On a thread that is not one of rt's workers. */
+static void submit_outside(struct filch_runtime *rt, struct filch__runnable *r,
+                           struct filch__worker *pinned)
+{
+    filch__visit_begin(rt); /* once pushed, r may run, and its end be the end of rt */
+    filch__injector_push(pinned ? &pinned->inbox : &rt->injector, r);
+    if (pinned)
+        filch__idle_wake(pinned);
+    else
+        filch__idle_notify(rt);
+    filch__visit_end(rt);
+}
+
 static void submit(struct filch_runtime *rt, struct filch__runnable *r,
                    struct filch__worker *pinned, bool fresh)
 {
     struct filch__worker *w = filch__worker_current();
-    if (pinned) {
+    if (!w || w->rt != rt) {
+        submit_outside(rt, r, pinned);
+    } else if (pinned) {
         filch__injector_push(&pinned->inbox, r);
         if (pinned != w)
             filch__idle_wake(pinned);
-        return;
-    }
-    if (w && w->rt == rt)
+    } else {
         push_or_inject(w, fresh ? &w->spawned : &w->ready, r);
-    else
-        filch__injector_push(&rt->injector, r);
-    filch__idle_notify(rt);
+        filch__idle_notify(rt);
+    }
 }
 
 void filch__submit_spawn(struct filch_runtime *rt, struct filch__runnable *r,
@@ -128,49 +144,59 @@ void filch__submit_ready(struct filch_runtime *rt, struct filch__runnable *r,
     submit(rt, r, pinned, false);
 }
 
-/* The runtime ends: back to the thread's own stack, for ever. */
-static void go_home(struct filch__worker *w, struct filch__fiber *fiber)
-{
-    filch__context_switch(&fiber->context, &w->home);
-}
-
 /* A fiber made for one task does not go on to run others. */
-static void leave_own_size(struct filch__fiber *fiber)
+static struct filch__fiber *successor(struct filch__worker *w)
 {
-    struct filch__worker *w = fiber->worker;
     struct filch__fiber *to;
     while (!(to = filch__fiber_acquire(w->rt, w, w->rt->stack_size)))
         filch__os_yield();
-    filch__fiber_enter(to);
+    return to;
+}
+
+/* Runs one thing. Returns the fiber to go on with, or NULL; *home when the runtime ends. */
+static struct filch__fiber *step(struct filch__worker *w, bool *home)
+{
+    struct filch__work work = {.runnable = w->handoff};
+    w->handoff = NULL;
+    if (!work.runnable)
+        work.runnable = filch__worker_pick(w);
+    if (!work.runnable && !filch__idle_find(w, &work)) {
+        *home = true;
+        return NULL;
+    }
+    if (work.runnable)
+        return work.runnable->run(work.runnable);
+    return filch__forks_run(work.victim, work.slot);
 }
 
 void filch__worker_loop(void *arg)
 {
     struct filch__fiber *fiber = arg;
+    bool home = false;
     filch__fiber_arrive(fiber);
     for (;;) {
-        struct filch__worker *w = fiber->worker;
-        struct filch__work work = {.runnable = w->handoff};
-        w->handoff = NULL;
-        if (!work.runnable)
-            work.runnable = filch__worker_pick(w);
-        if (!work.runnable && !filch__idle_find(w, &work))
-            go_home(w, fiber);
-        else if (work.runnable)
-            work.runnable->run(work.runnable);
-        else
-            filch__forks_run(work.victim, work.slot);
-        if (filch__unlikely(fiber->own_size))
-            leave_own_size(fiber);
+        struct filch__fiber *next = step(fiber->worker, &home);
+        if (filch__unlikely(home))
+            filch__context_switch(&fiber->context, &fiber->worker->home);
+        if (filch__unlikely(fiber->own_size) && !next)
+            next = successor(fiber->worker);
+        if (next)
+            filch__fiber_switch(fiber, next, filch__fiber_release_left);
     }
 }
 
 void *filch__worker_main(void *arg)
 {
     struct filch__worker *w = arg;
+    w->errno_at = &errno;
     filch__context_adopt(&w->home);
     filch__overflow_attach();
-    filch__fiber_start(w);
+    struct filch__fiber *first = filch__fiber_acquire(w->rt, w, w->rt->stack_size);
+    first->worker = w;
+    filch__store_release(&w->current, first);
+    filch__forks_enter(&first->forks);
+    filch__context_switch(&w->home, &first->context);
+    filch__forks_enter(&filch__forks_foreign);
     filch__overflow_detach();
     filch__context_release(&w->home);
     return NULL;

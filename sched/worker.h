@@ -18,6 +18,7 @@
 #include <filch/runtime.h>
 
 struct filch__cache;
+struct filch__spare;
 
 /* Written by the worker, read by anyone. */
 struct filch__counters {
@@ -47,7 +48,9 @@ struct filch__worker {
     uint32_t free_count;
     struct filch__runnable *pinned, *pinned_last; /* emptied from the inbox */
     struct filch__cache *cache;
-    void *upper;                /* of the upper floor */
+    struct filch__spare *spare; /* blocks.h */
+    uint32_t spare_count;       /* read by anyone */
+    int *errno_at;              /* of its thread */
     struct filch__context home; /* the thread's own stack */
     /* Shared. */
     struct filch__injector inbox __attribute__((aligned(64)));

@@ -8,7 +8,7 @@ static int abort_task(struct filch_handle *t)
     if (!t)
         return -EINVAL;
     filch__store_relaxed(&t->cancelled, 1);
-    if (filch__state_abort(&t->state) == FILCH__ABORT_NOTIFY)
+    if (filch__state_abort(&t->state) == FILCH__ABORT_NOTIFY && !filch__load_relaxed(&t->rt->lost))
         filch__task_wake_waits(t);
     return 0;
 }

@@ -8,32 +8,34 @@
 #include <errno.h>
 #include <string.h>
 
-/* The finisher is between its last two steps; wait for the second. */
-static void await_release(const struct filch_handle *t)
+/* The finisher is between its last two steps; wait for the second. -ESHUTDOWN: it never comes. */
+static int await_release(const struct filch_handle *t)
 {
     for (int looks = 0; filch__load_acquire(&t->state) & FILCH__TASK_SCHEDULER; looks++)
         if (looks < 64)
             filch__cpu_relax();
+        else if (filch__load_relaxed(&t->rt->lost))
+            return -ESHUTDOWN;
         else
             filch__os_yield();
+    return 0;
 }
 
-static int await_on_thread(struct filch_handle *t)
+static int await_on_thread(struct filch_handle *t, struct filch__joiner *joiner)
 {
-    struct filch__joiner joiner = {0};
-    t->joiner = &joiner;
+    t->joiner = joiner;
     if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
         return 0;
-    while (!filch__load_acquire(&joiner.ended))
-        filch__futex_wait(&joiner.ended, 0, FILCH_NEVER);
+    while (!filch__load_acquire(&joiner->ended))
+        filch__futex_wait(&joiner->ended, 0, FILCH_NEVER);
     return 0;
 }
 
 /* Suspends until t has ended. */
-static int await_on_fiber(struct filch_handle *t, struct filch__fiber *me, bool cancellable)
+static int await_on_fiber(struct filch_handle *t, struct filch__joiner *joiner, bool cancellable)
 {
-    struct filch__joiner joiner = {.fiber = me};
-    t->joiner = &joiner;
+    struct filch__fiber *me = joiner->fiber;
+    t->joiner = joiner;
     bool queued = !(filch__load_relaxed(&t->state) & FILCH__TASK_RUNNING);
     if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
         return 0;
@@ -59,21 +61,22 @@ static int await_on_fiber(struct filch_handle *t, struct filch__fiber *me, bool 
 
 int filch__task_await_end(struct filch_handle *t, bool cancellable)
 {
+    struct filch__joiner joiner = {0}; /* the finisher may look at it until the release */
     if (!(filch__load_acquire(&t->state) & FILCH__TASK_FINISHED)) {
         if (filch__load_relaxed(&t->rt->lost))
             return -ESHUTDOWN;
         struct filch__fiber *me = filch__fiber_current();
         struct filch__strand strand;
+        joiner.fiber = me;
         if (me)
             filch__wait_begin(&strand);
-        int rc = me ? await_on_fiber(t, me, cancellable) : await_on_thread(t);
+        int rc = me ? await_on_fiber(t, &joiner, cancellable) : await_on_thread(t, &joiner);
         if (me)
             filch__wait_end(&strand);
         if (rc < 0)
             return rc;
     }
-    await_release(t);
-    return 0;
+    return await_release(t);
 }
 
 int filch_join_into(filch_handle *h, int *result, void *out)
@@ -111,7 +114,10 @@ void filch_detach(filch_handle *h)
         filch_abort(h);
     if (filch__state_detach(&h->state) == FILCH__DETACH_DONE)
         return;
-    await_release(h);
+    if (await_release(h) < 0)
+        return;
+    if (!filch__load_relaxed(&h->rt->closing))
+        filch__task_report(h);
     filch__task_drop_result(h);
     if (filch__state_drop_handle(&h->state) == FILCH__LAST_FREE)
         filch__task_free(h);
@@ -125,7 +131,9 @@ bool filch_finished(const filch_handle *h)
 int filch_run(filch_runtime *rt, filch_fn *fn, void *arg)
 {
     filch_handle *h;
-    int rc = filch_spawn_with(&h, &(filch_spawn_options){.runtime = rt}, fn, arg);
+    int rc = filch__fiber_current() ? filch__park_prepare() : 0;
+    if (rc == 0)
+        rc = filch_spawn_with(&h, &(filch_spawn_options){.runtime = rt}, fn, arg);
     if (rc < 0)
         return rc;
     int result;

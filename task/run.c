@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Running a task, and its end. */
+#include "sched/admission.h"
+#include "sched/blocks.h"
 #include "sched/os/futex.h"
 #include "task/task.h"
 
@@ -7,7 +9,7 @@
 
 void filch__task_free(struct filch_handle *t)
 {
-    filch__block_free(t->rt, t, t->block_size);
+    filch__block_free(t->rt, filch__worker_of(t->rt), t, t->block_size);
 }
 
 void filch__task_drop_result(struct filch_handle *t)
@@ -16,10 +18,11 @@ void filch__task_drop_result(struct filch_handle *t)
         t->extra->result_drop(t->extra->result);
 }
 
-/* Nobody can join it: the one failure that would be lost is reported to the runtime. */
-static void report_failure(struct filch_handle *t)
+void filch__task_report(struct filch_handle *t)
 {
     const filch_options *options = &t->rt->options;
+    if (t->result >= 0 || t->result == -ECANCELED)
+        return;
     filch__add_relaxed(&t->rt->failures, 1);
     if (options->on_failure)
         options->on_failure(options->on_failure_ctx, t->extra ? t->extra->name : "", t->result);
@@ -37,7 +40,8 @@ static struct filch__fiber *wake_joiner(struct filch_handle *t)
     return NULL;
 }
 
-static void finish(struct filch_handle *t)
+/* Returns the fiber to go on with, or NULL. */
+static struct filch__fiber *finish(struct filch_handle *t)
 {
     struct filch__fiber *next = NULL;
     enum filch__finish action = filch__state_finish(&t->state, false);
@@ -49,10 +53,9 @@ static void finish(struct filch_handle *t)
     case FILCH__FINISH_ABORTED: /* not a second time */
     case FILCH__FINISH_LEAVE:
         filch__retire(filch__worker_current());
-        return;
+        return NULL;
     case FILCH__FINISH_RESULT:
-        if (t->result < 0 && t->result != -ECANCELED)
-            report_failure(t);
+        filch__task_report(t);
         filch__task_drop_result(t);
         break;
     case FILCH__FINISH_WAKE:
@@ -62,11 +65,10 @@ static void finish(struct filch_handle *t)
     if (filch__state_release(&t->state) == FILCH__LAST_FREE)
         filch__task_free(t);
     filch__retire(filch__worker_current());
-    if (next)
-        filch__unpark_enter(next);
+    return next ? filch__unpark_next(next) : NULL;
 }
 
-void filch__task_run(struct filch__runnable *r)
+struct filch__fiber *filch__task_run(struct filch__runnable *r)
 {
     struct filch_handle *t = (struct filch_handle *)(void *)r;
     struct filch__fiber *fiber = filch__fiber_current();
@@ -81,12 +83,13 @@ void filch__task_run(struct filch__runnable *r)
     if (t->extra && t->extra->arg_drop)
         t->extra->arg_drop(t->arg);
     filch__fiber_clear_task(fiber);
-    finish(t);
+    return finish(t);
 }
 
-void filch__task_run_own(struct filch__runnable *r)
+struct filch__fiber *filch__task_run_own(struct filch__runnable *r)
 {
     struct filch_handle *t = (struct filch_handle *)(void *)r;
     t->runnable.run = filch__task_run;
-    filch__fiber_enter_with(t->extra->own_fiber, &t->runnable);
+    filch__worker_current()->handoff = r;
+    return t->extra->own_fiber;
 }

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/admission.h"
+#include "sched/blocks.h"
+#include "sched/idle.h"
 #include "task/task.h"
 
 #include <errno.h>
@@ -43,12 +46,14 @@ static void init(struct filch_handle *t, filch_runtime *rt, filch_fn *fn, void *
     t->strands = NULL;
 }
 
-static int spawn_plain(filch_runtime *rt, filch_handle **h, filch_fn *fn, void *arg)
+/* w is filch__worker_of(rt). */
+static int spawn_plain(filch_runtime *rt, struct filch__worker *w, filch_handle **h, filch_fn *fn,
+                       void *arg)
 {
-    size_t size = round_up(sizeof(struct filch_handle), 64);
-    if (!filch__admit(rt))
+    size_t size = FILCH__BLOCK_COMMON;
+    if (!filch__admit(rt, w))
         return -ESHUTDOWN;
-    struct filch_handle *t = filch__block_alloc(rt, size);
+    struct filch_handle *t = filch__block_alloc(rt, w, size);
     if (filch__unlikely(!t)) {
         filch__unadmit(rt);
         return -ENOMEM;
@@ -56,7 +61,10 @@ static int spawn_plain(filch_runtime *rt, filch_handle **h, filch_fn *fn, void *
     init(t, rt, fn, arg, h, size);
     if (h)
         *h = t;
-    filch__submit_spawn(rt, &t->runnable, NULL);
+    if (w)
+        filch__submit_spawn_here(w, &t->runnable);
+    else
+        filch__submit_spawn(rt, &t->runnable, NULL);
     return 0;
 }
 
@@ -94,14 +102,15 @@ static int spawn_extra(filch_runtime *rt, filch_handle **h, const filch_spawn_op
                        filch_fn *fn, void *arg)
 {
     struct layout l = layout_of(o);
-    if (!filch__admit(rt))
+    struct filch__worker *w = filch__worker_of(rt);
+    if (!filch__admit(rt, w))
         return -ESHUTDOWN;
-    struct filch_handle *t = filch__block_alloc(rt, l.size);
+    struct filch_handle *t = filch__block_alloc(rt, w, l.size);
     if (t) {
         init(t, rt, fn, arg, h, l.size);
         init_extra(t, o, &l);
         if (make_stack(t, o->stack_size) < 0) {
-            filch__block_free(rt, t, l.size);
+            filch__block_free(rt, w, t, l.size);
             t = NULL;
         }
     }
@@ -141,13 +150,14 @@ int filch_spawn_with(filch_handle **h, const filch_spawn_options *o, filch_fn *f
         return -EINVAL;
     bool plain = !o->name && !o->worker && !o->stack_size && !o->arg_size && !o->arg_drop &&
                  !o->result_size && !o->result_drop && !o->cancel_on_drop;
-    return plain ? spawn_plain(rt, h, fn, arg) : spawn_extra(rt, h, o, fn, arg);
+    return plain ? spawn_plain(rt, filch__worker_of(rt), h, fn, arg)
+                 : spawn_extra(rt, h, o, fn, arg);
 }
 
 int filch_spawn(filch_handle **h, filch_fn *fn, void *arg)
 {
     struct filch__worker *w = filch__worker_current();
     if (filch__likely(w && fn))
-        return spawn_plain(w->rt, h, fn, arg);
+        return spawn_plain(w->rt, w, h, fn, arg);
     return filch_spawn_with(h, NULL, fn, arg);
 }

@@ -57,7 +57,7 @@ struct filch_handle {
     struct filch__joiner *joiner;  /* valid with JOINER in the state */
 };
 
-_Static_assert(sizeof(struct filch_handle) <= 128, "a plain task fits two cache lines");
+_Static_assert(sizeof(struct filch_handle) <= 128, "a plain task fits a block of the common size");
 
 /* The task that the calling fiber works for, or NULL. */
 static inline struct filch_handle *filch__task_current(void)
@@ -67,12 +67,14 @@ static inline struct filch_handle *filch__task_current(void)
 }
 
 /* Run function of a task. */
-void filch__task_run(struct filch__runnable *r);
+struct filch__fiber *filch__task_run(struct filch__runnable *r);
 /* Run function of a task that has a fiber of its own: moves there first. */
-void filch__task_run_own(struct filch__runnable *r);
+struct filch__fiber *filch__task_run_own(struct filch__runnable *r);
 
 /* The last reference is gone. Any thread. */
 void filch__task_free(struct filch_handle *t);
+/* Nobody will join it: if it failed, which would be lost, the runtime is told. */
+void filch__task_report(struct filch_handle *t);
 /* The task succeeded and nobody takes its result. */
 void filch__task_drop_result(struct filch_handle *t);
 

@@ -188,3 +188,13 @@ void filch__slab_give(struct filch__slab *slab, char *slot, bool guarded)
         pthread_mutex_unlock(&lock);
     }
 }
+
+void filch__slab_before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void filch__slab_after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+}

@@ -28,4 +28,8 @@ char *filch__slab_take(size_t size, struct filch__slab **slab, bool *guarded);
 /* Any thread. Gives the slot and its memory back, save what `guarded` says of its protection. */
 void filch__slab_give(struct filch__slab *slab, char *slot, bool guarded);
 
+/* Around a fork(2): the child gets the slabs as they are, and the lock free. */
+void filch__slab_before_fork(void);
+void filch__slab_after_fork(void);
+
 #endif

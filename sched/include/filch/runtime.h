@@ -31,7 +31,11 @@ typedef struct filch_options {
     bool pin;          /* bind worker i to the i-th CPU of the affinity mask, round robin */
     size_t stack_size; /* bytes of address space per task; default FILCH_STACK_DEFAULT */
     const char *name;  /* prefix of the thread names, copied; default "filch" */
-    /* Called on a worker when a task that nobody can join any more has failed. */
+    /*
+     * Called when a task that nobody can join any more has failed, other than by -ECANCELED: on a
+     * worker, or in the filch_detach of a task that has failed already. A detach after the start
+     * of filch_runtime_destroy does not call it.
+     */
     void (*on_failure)(void *ctx, const char *task_name, int result);
     void *on_failure_ctx;
 } filch_options;
@@ -81,6 +85,7 @@ typedef struct filch_totals {
     size_t fibers;      /* fibers that have a stack */
 } filch_totals;
 
+/* Any thread or task; does not suspend. -EINVAL: out is NULL. -ESHUTDOWN: lost to a fork(2). */
 FILCH_API int filch_runtime_totals(filch_runtime *rt, filch_totals *out);
 
 FILCH_END_DECLS

@@ -208,13 +208,12 @@ int filch__park(void)
     return 0;
 }
 
-int filch__park_for(struct filch__runnable *first)
+void filch__park_for(struct filch__runnable *first)
 {
     struct filch__fiber *me = filch__fiber_current();
-    if (!can_leave(me->worker))
-        return -ENOMEM;
-    leave(me, first, suspend_left);
-    return 0;
+    struct filch__worker *w = me->worker;
+    w->handoff = first;
+    leave_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), suspend_left);
 }
 
 int filch__fiber_yield(void)

@@ -88,8 +88,8 @@ int filch__park(void);
 /* On a fiber, before a wait that must not fail: 0: its next parks will not. Or -ENOMEM. */
 int filch__park_prepare(void);
 
-/* The same as a park, with `first` being the next thing that the worker runs. */
-int filch__park_for(struct filch__runnable *first);
+/* A park after a prepare, with `first` being the next thing that the worker runs. */
+void filch__park_for(struct filch__runnable *first);
 
 /* Any thread. The fiber's next or present park returns. */
 void filch__unpark(struct filch__fiber *fiber);

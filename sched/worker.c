@@ -89,18 +89,18 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
     return r;
 }
 
-bool filch__worker_take_back(struct filch__worker *w, struct filch__runnable *r)
+bool filch__worker_take_back_deep(struct filch__worker *w, struct filch__runnable *r,
+                                  struct filch__runnable *newest)
 {
     struct filch__runnable *above[DEPTH];
     int n = 0;
-    struct filch__runnable *popped = filch__deque_pop(&w->spawned);
-    while (popped && popped != r) {
-        above[n++] = popped;
-        popped = n < DEPTH ? filch__deque_pop(&w->spawned) : NULL;
+    while (newest && newest != r) {
+        above[n++] = newest;
+        newest = n < DEPTH ? filch__deque_pop(&w->spawned) : NULL;
     }
     while (n > 0)
         push_or_inject(w, &w->spawned, above[--n]);
-    return popped;
+    return newest;
 }
 
 /* On a thread that is not one of rt's workers. */

@@ -77,8 +77,16 @@ void filch__worker_loop(void *fiber);
 /* On w's thread: something of its own to run, or of the injector; NULL: nothing. Does not steal. */
 struct filch__runnable *filch__worker_pick(struct filch__worker *w);
 
-/* On w's thread. The newest spawned is `r`, or among the newest few: takes it out. */
-bool filch__worker_take_back(struct filch__worker *w, struct filch__runnable *r);
+/* The rest of take_back, with the newest already popped. */
+bool filch__worker_take_back_deep(struct filch__worker *w, struct filch__runnable *r,
+                                  struct filch__runnable *newest);
+
+/* On w's thread. If r is the newest spawned, or among the newest few: takes it out. */
+static inline bool filch__worker_take_back(struct filch__worker *w, struct filch__runnable *r)
+{
+    struct filch__runnable *newest = filch__deque_pop(&w->spawned);
+    return filch__likely(newest == r) || filch__worker_take_back_deep(w, r, newest);
+}
 
 /*
  * Queue something that is ready. Any thread; never fails, never runs it.

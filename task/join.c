@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/os/clock.h"
+#include "sched/os/die.h"
 #include "sched/os/futex.h"
 #include "task/task.h"
 
@@ -35,17 +36,21 @@ static int await_on_thread(struct filch_handle *t, struct filch__joiner *joiner)
 static int await_on_fiber(struct filch_handle *t, struct filch__joiner *joiner, bool cancellable)
 {
     struct filch__fiber *me = joiner->fiber;
-    t->joiner = joiner;
-    bool queued = !(filch__load_relaxed(&t->state) & FILCH__TASK_RUNNING);
-    if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
-        return 0;
     struct filch__worker *w = me->worker;
-    int rc = 0;
-    if (queued && w->rt == t->rt && filch__worker_take_back(w, &t->runnable)) {
-        rc = filch__park_for(&t->runnable);
-        if (rc < 0)
-            filch__submit_spawn(t->rt, &t->runnable, NULL);
+    bool queued = !(filch__load_relaxed(&t->state) & FILCH__TASK_RUNNING);
+    t->joiner = joiner;
+    t->joiner_fiber = w->rt == t->rt ? me : NULL;
+    if (queued && w->rt == t->rt && filch__park_prepare() == 0 &&
+        filch__worker_take_back(w, &t->runnable)) {
+        if (filch__state_start_joined(&t->state) == FILCH__START_RUN)
+            t->runnable.run = filch__task_run_started;
+        else if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
+            filch__die("a queued task has finished");
+        filch__park_for(&t->runnable);
+    } else if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED) {
+        return 0;
     }
+    int rc = 0;
     while (!(filch__load_acquire(&t->state) & FILCH__TASK_FINISHED)) {
         if (rc == 0 && cancellable && filch_cancelled())
             rc = -ECANCELED;
@@ -69,7 +74,7 @@ int filch__task_await_end(struct filch_handle *t, bool cancellable)
         struct filch__strand strand;
         joiner.fiber = me;
         if (me)
-            filch__wait_begin(&strand);
+            filch__wait_begin(&strand, me);
         int rc = me ? await_on_fiber(t, &joiner, cancellable) : await_on_thread(t, &joiner);
         if (me)
             filch__wait_end(&strand);

@@ -40,10 +40,35 @@ static struct filch__fiber *wake_joiner(struct filch_handle *t)
     return NULL;
 }
 
+/*
+ * The common end of a join: the joiner is suspended, nobody else holds a reference. Claiming the
+ * joiner first leaves one locked instruction of three. False: nothing was done but, perhaps, to
+ * wake a fiber without cause. The joiner's fiber may be read whatever it does by now, for fibers
+ * live as long as their runtime.
+ */
+static bool finish_joined(struct filch_handle *t, struct filch__fiber **next)
+{
+    if (!filch__state_is_joined(&t->state) || !t->joiner_fiber)
+        return false;
+    struct filch__fiber *fiber = t->joiner_fiber;
+    if (!filch__unpark_claim(fiber))
+        return false;
+    if (!filch__state_is_joined(&t->state)) {
+        filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+        return false;
+    }
+    filch__state_finish_joined(&t->state);
+    filch__retire(filch__worker_current());
+    *next = filch__unpark_next(fiber);
+    return true;
+}
+
 /* Returns the fiber to go on with, or NULL. */
 static struct filch__fiber *finish(struct filch_handle *t)
 {
     struct filch__fiber *next = NULL;
+    if (finish_joined(t, &next))
+        return next;
     enum filch__finish action = filch__state_finish(&t->state, false);
     if (filch__unlikely(action == FILCH__FINISH_ABORTED)) {
         filch__task_forget_fiber(t);
@@ -68,22 +93,33 @@ static struct filch__fiber *finish(struct filch_handle *t)
     return next ? filch__unpark_next(next) : NULL;
 }
 
-struct filch__fiber *filch__task_run(struct filch__runnable *r)
+/* Runs what was started, to its end. */
+static struct filch__fiber *run(struct filch_handle *t, bool started)
 {
-    struct filch_handle *t = (struct filch_handle *)(void *)r;
     struct filch__fiber *fiber = filch__fiber_current();
-    t->fiber = fiber; /* published by the start, for aborters */
     fiber->task = t;
     fiber->forks.cancelled = &t->cancelled;
     fiber->pinned = t->extra ? t->extra->pinned : NULL;
-    if (filch__state_start(&t->state) == FILCH__START_RUN && !filch__load_relaxed(&t->rt->closing))
-        t->result = t->fn(t->arg);
-    else
-        t->result = -ECANCELED;
+    t->result = started && !filch__load_relaxed(&t->rt->closing) ? t->fn(t->arg) : -ECANCELED;
     if (t->extra && t->extra->arg_drop)
         t->extra->arg_drop(t->arg);
     filch__fiber_clear_task(fiber);
     return finish(t);
+}
+
+struct filch__fiber *filch__task_run_started(struct filch__runnable *r)
+{
+    struct filch_handle *t = (struct filch_handle *)(void *)r;
+    filch__store_relaxed(&t->fiber, filch__fiber_current());
+    return run(t, true);
+}
+
+struct filch__fiber *filch__task_run(struct filch__runnable *r)
+{
+    struct filch_handle *t = (struct filch_handle *)(void *)r;
+    /* Published by the start, for aborters. */
+    filch__store_relaxed(&t->fiber, filch__fiber_current());
+    return run(t, filch__state_start(&t->state) == FILCH__START_RUN);
 }
 
 struct filch__fiber *filch__task_run_own(struct filch__runnable *r)

@@ -44,6 +44,7 @@ static void init(struct filch_handle *t, filch_runtime *rt, filch_fn *fn, void *
     t->lock = 0;
     t->fiber = NULL;
     t->strands = NULL;
+    t->joiner_fiber = NULL;
 }
 
 /* w is filch__worker_of(rt). */

@@ -10,15 +10,23 @@
  *
  * Transitions, all read-modify-write with acquire and release, so that what one party wrote before
  * its transition is seen by who finds it in the word (finish / join: the result; abort / start:
- * what the aborter did before; add_joiner / finish: the joiner's address): start scheduler
- * +RUNNING; SKIP if ABORT was there finish           scheduler  +FINISHED. With a joiner SCHEDULER
- * stays until it was woken, and without a handle until the result was dropped; else it goes too,
- * and after that nothing is touched any more release          scheduler  -SCHEDULER add_joiner
- * handle     +JOINER, unless FINISHED remove_joiner    handle     -JOINER, unless FINISHED detach
- * handle     -HANDLE, unless FINISHED: who comes second of it and finish has the result drop_handle
- * handle     -HANDLE, after FINISHED abort            anyone     +ABORT ref / unref      anyone
- * count of abort handles A joiner that finds FINISHED waits until SCHEDULER is gone: then nobody
- * touches the joiner's stack or the task any more but holders of references.
+ * what the aborter did before; add_joiner / finish: the joiner's address):
+ *   start          scheduler  +RUNNING; SKIP if ABORT was there
+ *   start_joined   handle     +RUNNING +JOINER, by a joiner that holds the queued task
+ *   finish         scheduler  +FINISHED. With a joiner SCHEDULER stays until it was woken, and
+ *                             without a handle until the result was dropped; else it goes too,
+ *                             and after that nothing is touched any more
+ *   finish_joined  scheduler  +FINISHED -SCHEDULER, for a joiner that it has claimed
+ *   release        scheduler  -SCHEDULER
+ *   add_joiner     handle     +JOINER, unless FINISHED
+ *   remove_joiner  handle     -JOINER, unless FINISHED
+ *   detach         handle     -HANDLE, unless FINISHED: who comes second of it and finish has the
+ *                             result
+ *   drop_handle    handle     -HANDLE, after FINISHED
+ *   abort          anyone     +ABORT
+ *   ref / unref    anyone     count of abort handles
+ * A joiner that finds FINISHED waits until SCHEDULER is gone: then nobody touches the joiner's
+ * stack or the task any more but holders of references.
  */
 #ifndef FILCH_TASK_STATE_H
 #define FILCH_TASK_STATE_H
@@ -47,6 +55,18 @@ FILCH__MUST enum filch__start filch__state_start(uint32_t *state)
     return old & FILCH__TASK_ABORT ? FILCH__START_SKIP : FILCH__START_RUN;
 }
 
+/* By a joiner that has taken the task out of the queue: start and add_joiner in one. SKIP: aborted,
+ * nothing changed. */
+FILCH__MUST enum filch__start filch__state_start_joined(uint32_t *state)
+{
+    uint32_t old = filch__load_relaxed(state);
+    do
+        if (old & FILCH__TASK_ABORT)
+            return FILCH__START_SKIP;
+    while (!filch__cas_acq_rel(state, &old, old | FILCH__TASK_RUNNING | FILCH__TASK_JOINER));
+    return FILCH__START_RUN;
+}
+
 enum filch__finish {
     FILCH__FINISH_ABORTED, /* not finished: meet the aborter first, then finish again */
     FILCH__FINISH_LEAVE,   /* touch nothing any more */
@@ -72,6 +92,23 @@ FILCH__MUST enum filch__finish filch__state_finish(uint32_t *state, bool met)
         if (filch__cas_acq_rel(state, &old, to))
             return action;
     }
+}
+
+/*
+ * Whether finish and release may be one plain store: a joiner waits, whose fiber the caller has
+ * claimed, and nobody else holds a reference. A handle in use by its joiner is used by others only
+ * while the task cannot end (filch_abort in task.h), so nobody else writes the word any more.
+ */
+static inline bool filch__state_is_joined(const uint32_t *state)
+{
+    return filch__load_acquire(state) ==
+           (FILCH__TASK_RUNNING | FILCH__TASK_JOINER | FILCH__TASK_HANDLE | FILCH__TASK_SCHEDULER);
+}
+
+static inline void filch__state_finish_joined(uint32_t *state)
+{
+    filch__store_release(state, FILCH__TASK_RUNNING | FILCH__TASK_JOINER | FILCH__TASK_HANDLE |
+                                    FILCH__TASK_FINISHED);
 }
 
 enum filch__last { FILCH__LAST_NOT, FILCH__LAST_FREE };
@@ -121,6 +158,8 @@ FILCH__MUST enum filch__detach filch__state_detach(uint32_t *state)
 /* Of a finished task whose result was moved or dropped. */
 FILCH__MUST enum filch__last filch__state_drop_handle(uint32_t *state)
 {
+    if ((filch__load_acquire(state) & FILCH__TASK_REFS) == FILCH__TASK_HANDLE)
+        return FILCH__LAST_FREE; /* the only reference left: nobody can add one */
     uint32_t old = filch__and_acq_rel(state, ~(uint32_t)FILCH__TASK_HANDLE);
     return (old & FILCH__TASK_REFS) == FILCH__TASK_HANDLE ? FILCH__LAST_FREE : FILCH__LAST_NOT;
 }

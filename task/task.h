@@ -49,12 +49,13 @@ struct filch_handle {
     /* Written by the task's worker before it publishes the end. */
     int32_t result;
     /* Shared. */
-    uint32_t state;                /* state.h */
-    uint32_t cancelled;            /* what filch_cancelled reads */
-    uint32_t lock;                 /* spin lock of the two below */
-    struct filch__fiber *fiber;    /* on which fn runs; NULL before and after */
-    struct filch__strand *strands; /* other fibers that wait in it */
-    struct filch__joiner *joiner;  /* valid with JOINER in the state */
+    uint32_t state;                    /* state.h */
+    uint32_t cancelled;                /* what filch_cancelled reads */
+    uint32_t lock;                     /* spin lock of the two below */
+    struct filch__fiber *fiber;        /* on which fn runs; NULL before and after */
+    struct filch__strand *strands;     /* other fibers that wait in it */
+    struct filch__joiner *joiner;      /* valid with JOINER in the state */
+    struct filch__fiber *joiner_fiber; /* the joiner's, if it is one of the task's own runtime */
 };
 
 _Static_assert(sizeof(struct filch_handle) <= 128, "a plain task fits a block of the common size");
@@ -68,6 +69,8 @@ static inline struct filch_handle *filch__task_current(void)
 
 /* Run function of a task. */
 struct filch__fiber *filch__task_run(struct filch__runnable *r);
+/* The same for a task whose joiner has made the start transition. */
+struct filch__fiber *filch__task_run_started(struct filch__runnable *r);
 /* Run function of a task that has a fiber of its own: moves there first. */
 struct filch__fiber *filch__task_run_own(struct filch__runnable *r);
 
@@ -82,8 +85,23 @@ void filch__task_drop_result(struct filch_handle *t);
  * A wait of the current task, between begin and end on one fiber. After begin, an abort unparks
  * the fiber; the waiter looks at filch_cancelled before each park.
  */
-void filch__wait_begin(struct filch__strand *strand);
-void filch__wait_end(struct filch__strand *strand);
+void filch__wait_enter(struct filch_handle *t, struct filch__strand *strand);
+void filch__wait_leave(struct filch_handle *t, struct filch__strand *strand);
+
+static inline void filch__wait_begin(struct filch__strand *strand, struct filch__fiber *fiber)
+{
+    struct filch_handle *t = fiber->task;
+    strand->fiber = fiber;
+    if (filch__unlikely(t && filch__load_relaxed(&t->fiber) != fiber))
+        filch__wait_enter(t, strand);
+}
+
+static inline void filch__wait_end(struct filch__strand *strand)
+{
+    struct filch_handle *t = strand->fiber->task;
+    if (filch__unlikely(t && filch__load_relaxed(&t->fiber) != strand->fiber))
+        filch__wait_leave(t, strand);
+}
 
 /* Any thread that holds a reference. Wakes every wait in the task. */
 void filch__task_wake_waits(struct filch_handle *t);

@@ -7,27 +7,22 @@
  * An aborter sets ABORT, then takes the lock and wakes what it finds. A fiber that begins a wait
  * enters itself under the lock, then looks for the abort; a task that ends with ABORT set takes the
  * lock once, so the aborter's look at its fiber is over before the end is published. The main
- * fiber needs no entry: it stands in the task from start to end.
+ * fiber needs no entry: it stands in the task from start to end. It may be written there only after
+ * the task appears as running (task_run_started); an aborter that does not find it yet relies on
+ * this: whoever waits first enters itself where it waits, by a read-modify-write, then looks for
+ * the abort, then suspends.
  */
 
-void filch__wait_begin(struct filch__strand *strand)
+void filch__wait_enter(struct filch_handle *t, struct filch__strand *strand)
 {
-    struct filch__fiber *fiber = filch__fiber_current();
-    struct filch_handle *t = fiber->task;
-    strand->fiber = fiber;
-    if (!t || t->fiber == fiber)
-        return;
     filch__spin_lock(&t->lock);
     strand->next = t->strands;
     t->strands = strand;
     filch__spin_unlock(&t->lock);
 }
 
-void filch__wait_end(struct filch__strand *strand)
+void filch__wait_leave(struct filch_handle *t, struct filch__strand *strand)
 {
-    struct filch_handle *t = strand->fiber->task;
-    if (!t || t->fiber == strand->fiber)
-        return;
     filch__spin_lock(&t->lock);
     struct filch__strand **at = &t->strands;
     while (*at != strand)
@@ -39,7 +34,7 @@ void filch__wait_end(struct filch__strand *strand)
 void filch__task_wake_waits(struct filch_handle *t)
 {
     filch__spin_lock(&t->lock);
-    if (t->fiber)
+    if (filch__load_relaxed(&t->fiber))
         filch__unpark(t->fiber);
     for (struct filch__strand *strand = t->strands; strand; strand = strand->next)
         filch__unpark(strand->fiber);

@@ -71,14 +71,6 @@ static item consume(struct filch__deque *d, uint64_t word)
     return r;
 }
 
-item filch__deque_take(struct filch__deque *d)
-{
-    uint64_t word;
-    if (!filch__split_take_oldest(&d->split, FILCH__UNIT_ITEM, &word))
-        return NULL;
-    return consume(d, word);
-}
-
 enum filch__steal filch__deque_steal(struct filch__deque *d, uint32_t me, item *r)
 {
     uint64_t word;

@@ -75,13 +75,24 @@ static inline struct filch__runnable *filch__deque_pop(struct filch__deque *d)
     return r;
 }
 
-/* Owner: the oldest, or NULL. */
-struct filch__runnable *filch__deque_take(struct filch__deque *d);
-/* Owner: the newest without taking it, or NULL; a thief may take it at any time. */
-static inline struct filch__runnable *filch__deque_peek(const struct filch__deque *d)
+/* Owner: the oldest, or NULL. Makes all others public: one locked instruction for both. */
+static inline struct filch__runnable *filch__deque_take(struct filch__deque *d)
 {
-    return filch__load_relaxed(&d->buffer[((uint32_t)d->split.tail - 1) & d->mask]);
+    uint32_t tail = (uint32_t)d->split.tail & FILCH__INDEX_MASK;
+    uint64_t w = filch__load_acquire(&d->split.word);
+    uint64_t to;
+    do {
+        if (filch__word_head(w) == tail)
+            return NULL;
+        to = filch__word_make(filch__word_head(w) + 1, tail, filch__word_generation(w), 0);
+        filch__store_relaxed(&d->split.bound, FILCH__BOUND_ALL); /* before they are public */
+    } while (!filch__cas_seq_cst(&d->split.word, &w, to));
+    struct filch__runnable **slot = &d->buffer[filch__word_head(w) & d->mask];
+    struct filch__runnable *r = filch__load_relaxed(slot);
+    filch__store_relaxed(slot, NULL);
+    return r;
 }
+
 /* Thief number me. */
 __attribute__((warn_unused_result)) enum filch__steal
 filch__deque_steal(struct filch__deque *d, uint32_t me, struct filch__runnable **r);

@@ -170,6 +170,18 @@ static bool can_leave(struct filch__worker *w)
     return true;
 }
 
+/* The hand-over's way to suspend. */
+static void suspend_left_plainly(struct filch__fiber *left)
+{
+    filch__forks_offer(left);
+    filch__store_release(&left->wait, FILCH__SUSPENDED);
+    filch__barrier_light();
+    if (filch__likely(!filch__load_relaxed(&left->interrupted)))
+        return;
+    filch__store_relaxed(&left->interrupted, 0);
+    filch__unpark(left);
+}
+
 /* Leaves `me`, which comes back by `hook`; goes on with `next` if it is not NULL. */
 static inline void leave(struct filch__fiber *me, struct filch__runnable *next,
                          void (*hook)(struct filch__fiber *))
@@ -213,7 +225,7 @@ void filch__park_for(struct filch__runnable *first)
     struct filch__fiber *me = filch__fiber_current();
     struct filch__worker *w = me->worker;
     w->handoff = first;
-    leave_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), suspend_left);
+    leave_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), suspend_left_plainly);
 }
 
 int filch__fiber_yield(void)
@@ -242,6 +254,31 @@ void filch__unpark(struct filch__fiber *fiber)
 {
     if (filch__unpark_claim(fiber))
         filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+}
+
+bool filch__interrupt_begin(struct filch__fiber *fiber)
+{
+    if (filch__unpark_claim(fiber)) {
+        filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+        return false;
+    }
+    filch__store_release(&fiber->interrupted, 1);
+    return true;
+}
+
+void filch__interrupt_end(struct filch__fiber *fiber)
+{
+    uint32_t suspended = FILCH__SUSPENDED;
+    if (filch__cas_acq_rel(&fiber->wait, &suspended, FILCH__RUNNING))
+        filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+}
+
+void filch__interrupt(struct filch__fiber *fiber)
+{
+    if (!filch__interrupt_begin(fiber))
+        return;
+    filch__barrier_heavy();
+    filch__interrupt_end(fiber);
 }
 
 struct filch__fiber *filch__unpark_next(struct filch__fiber *fiber)

@@ -14,6 +14,15 @@
  *     SUSPENDED -> RUNNING     unpark, any thread, which then queues the fiber
  * A park may return without cause: whoever parks looks at its condition again.
  *
+ * A hand-over (filch__park_for) suspends by a plain store, which may wipe out a token. That is right
+ * because two kinds of wakers exist then: the end of what was handed over, which comes later on the
+ * same thread or after it, and interrupts (aborts, the runtime's end), which are rare and pay for it:
+ *     owner      S: wait = SUSPENDED   light barrier   L: load interrupted, and if so
+ *                SUSPENDED -> RUNNING by compare and swap, and if that is won queue the fiber
+ *     interrupt  SUSPENDED -> RUNNING at once, or else RUNNING -> NOTIFIED for common parks, then
+ *                I: interrupted = 1    heavy barrier   W: SUSPENDED -> RUNNING if it is that by now
+ * Either L sees I or W sees S. Tokens of anybody else that are lost were without cause.
+ *
  * The structures of fibers are freed only with their runtime, though their stacks may go earlier:
  * a thief may look at the fiber that a worker ran a moment ago.
  */
@@ -41,6 +50,7 @@ struct filch__fiber {
     struct filch__fiber *next_free;
     /* Shared. */
     uint32_t wait;
+    uint32_t interrupted;         /* see above */
     uint32_t offered;             /* `offer` is queued */
     struct filch__slot *awaited;  /* the stolen job whose end this fiber waits for */
     struct filch__worker *pinned; /* resumes only there; set before the fiber can suspend */
@@ -93,6 +103,15 @@ void filch__park_for(struct filch__runnable *first);
 
 /* Any thread. The fiber's next or present park returns. */
 void filch__unpark(struct filch__fiber *fiber);
+
+/*
+ * The same for a cause that may strike at any time, whatever the fiber is doing: begin, then a heavy
+ * barrier if begin was true, then end.
+ */
+__attribute__((warn_unused_result)) bool filch__interrupt_begin(struct filch__fiber *fiber);
+void filch__interrupt_end(struct filch__fiber *fiber);
+/* All three. */
+void filch__interrupt(struct filch__fiber *fiber);
 
 /*
  * The two halves of an unpark by a run function. claim: true if the fiber was suspended; then the

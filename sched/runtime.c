@@ -152,12 +152,20 @@ int filch_runtime_create(filch_runtime **out, const filch_options *opt)
     return 0;
 }
 
-/* Every wait returns, sees `closing`, and fails. */
-static void wake_all_fibers(filch_runtime *rt)
+/*
+ * Every wait returns, sees `closing`, and fails. The lock is held over both passes, so that they
+ * see the same fibers; a fiber made later sees `closing` from its start.
+ */
+static void interrupt_all_fibers(filch_runtime *rt)
 {
     pthread_mutex_lock(&rt->fibers_lock);
+    bool again = false;
     for (struct filch__fiber *fiber = rt->fibers; fiber; fiber = fiber->next_all)
-        filch__unpark(fiber);
+        again |= filch__interrupt_begin(fiber);
+    if (again)
+        filch__barrier_heavy();
+    for (struct filch__fiber *fiber = again ? rt->fibers : NULL; fiber; fiber = fiber->next_all)
+        filch__interrupt_end(fiber);
     pthread_mutex_unlock(&rt->fibers_lock);
 }
 
@@ -172,7 +180,7 @@ int filch_runtime_destroy(filch_runtime *rt)
     if (filch__exchange_seq_cst(&rt->closing, 1))
         return -EALREADY;
     filch__barrier_heavy();
-    wake_all_fibers(rt);
+    interrupt_all_fibers(rt);
     filch__admission_await_end(rt);
     filch__registry_remove(rt);
     stop_threads(rt, rt->worker_count);

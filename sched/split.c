@@ -116,22 +116,6 @@ uint32_t filch__split_expose_all(struct filch__split *s, int unit)
     }
 }
 
-bool filch__split_take_oldest(struct filch__split *s, int unit, uint64_t *word)
-{
-    uint32_t t = last_index(s, unit);
-    uint64_t w = filch__load_acquire(&s->word);
-    for (;;) {
-        uint32_t h = filch__word_head(w);
-        if (filch__index_distance(t, h) <= 0)
-            return false;
-        uint64_t to = filch__word_make(h + 1, t, filch__word_generation(w), 0);
-        filch__store_relaxed(&s->bound, FILCH__BOUND_ALL);
-        *word = w;
-        if (filch__cas_seq_cst(&s->word, &w, to))
-            return true;
-    }
-}
-
 void filch__split_rewind(struct filch__split *s, uintptr_t position, int unit)
 {
     uint32_t i = index_of(s, position, unit);

@@ -118,10 +118,6 @@ filch__split_settle(struct filch__split *s, uintptr_t position, int unit);
 /* Owner: makes all up to tail public. Returns how many items there are to steal. */
 uint32_t filch__split_expose_all(struct filch__split *s, int unit);
 
-/* Owner: takes the oldest item, exposing the rest. False if there is none. */
-__attribute__((warn_unused_result)) bool filch__split_take_oldest(struct filch__split *s, int unit,
-                                                                  uint64_t *word);
-
 /* Owner: the stolen item at `position` was consumed; it is the next to be pushed. */
 void filch__split_rewind(struct filch__split *s, uintptr_t position, int unit);
 

@@ -42,7 +42,8 @@ static int await_on_fiber(struct filch_handle *t, struct filch__joiner *joiner, 
     t->joiner_fiber = w->rt == t->rt ? me : NULL;
     if (queued && w->rt == t->rt && filch__park_prepare() == 0 &&
         filch__worker_take_back(w, &t->runnable)) {
-        if (filch__state_start_joined(&t->state) == FILCH__START_RUN)
+        if (t->runnable.run == filch__task_run && /* else it has a stack of its own to go to */
+            filch__state_start_joined(&t->state) == FILCH__START_RUN)
             t->runnable.run = filch__task_run_started;
         else if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
             filch__die("a queued task has finished");

@@ -35,9 +35,9 @@ void filch__task_wake_waits(struct filch_handle *t)
 {
     filch__spin_lock(&t->lock);
     if (filch__load_relaxed(&t->fiber))
-        filch__unpark(t->fiber);
+        filch__interrupt(t->fiber);
     for (struct filch__strand *strand = t->strands; strand; strand = strand->next)
-        filch__unpark(strand->fiber);
+        filch__interrupt(strand->fiber);
     filch__spin_unlock(&t->lock);
 }
 

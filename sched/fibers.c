@@ -115,6 +115,21 @@ void filch__fibers_destroy(struct filch_runtime *rt)
     }
 }
 
+const char *(*filch__fiber_name)(const void *task);
+
+bool filch__fiber_describe(const void *addr, char *name, size_t cap)
+{
+    struct filch__fiber *fiber = filch__fiber_current();
+    if (!fiber || !fiber->stack.map || !filch__stack_guard_hit(&fiber->stack, addr))
+        return false;
+    const char *known = fiber->task && filch__fiber_name ? filch__fiber_name(fiber->task) : "";
+    size_t n = 0;
+    for (; known[n] && n + 1 < cap; n++)
+        name[n] = known[n];
+    name[n] = 0;
+    return true;
+}
+
 void filch__forks_enter_far(struct filch__forks *forks)
 {
     filch__forks_self = forks;
@@ -292,6 +307,7 @@ struct filch__fiber *filch__unpark_next(struct filch__fiber *fiber)
 
 void filch__fiber_clear_task(struct filch__fiber *fiber)
 {
+    filch__fp_control_restore(&fiber->worker->fp);
     fiber->task = NULL;
     fiber->pinned = NULL;
     fiber->forks.cancelled = filch__forks_foreign.cancelled;

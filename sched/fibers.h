@@ -128,6 +128,12 @@ int filch__fiber_yield(void);
 /* The task that ran on it has ended. */
 void filch__fiber_clear_task(struct filch__fiber *fiber);
 
+/* Names a task to whoever reads a diagnosis; set by the upper floor before there are tasks. Callable
+ * in a signal handler. */
+extern const char *(*filch__fiber_name)(const void *task);
+/* See fiber/overflow.h. */
+bool filch__fiber_describe(const void *addr, char *name, size_t cap);
+
 /* Run function of a fiber that is ready. */
 struct filch__fiber *filch__fiber_run_resume(struct filch__runnable *resume);
 

@@ -2,6 +2,7 @@
 #include "sched/registry.h"
 
 #include "sched/barrier.h"
+#include "sched/fiber/overflow.h"
 #include "sched/fiber/slab.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -39,6 +40,7 @@ static void in_child(void)
 static void init(void)
 {
     filch__barrier_init_process();
+    filch__overflow_set_describe(filch__fiber_describe);
     pthread_atfork(before_fork, in_parent, in_child);
 }
 

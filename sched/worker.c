@@ -189,6 +189,7 @@ void *filch__worker_main(void *arg)
 {
     struct filch__worker *w = arg;
     w->errno_at = &errno;
+    w->fp = filch__fp_control_read();
     filch__context_adopt(&w->home);
     filch__overflow_attach();
     struct filch__fiber *first = filch__fiber_acquire(w->rt, w, w->rt->stack_size);

@@ -11,6 +11,7 @@
 #define FILCH_SCHED_WORKER_H
 
 #include "sched/deque.h"
+#include "sched/fiber/fp_control.h"
 #include "sched/fibers.h"
 #include "sched/os/thread.h"
 #include "sched/park.h"
@@ -48,10 +49,11 @@ struct filch__worker {
     uint32_t free_count;
     struct filch__runnable *pinned, *pinned_last; /* emptied from the inbox */
     struct filch__cache *cache;
-    struct filch__spare *spare; /* blocks.h */
-    uint32_t spare_count;       /* read by anyone */
-    int *errno_at;              /* of its thread */
-    struct filch__context home; /* the thread's own stack */
+    struct filch__spare *spare;  /* blocks.h */
+    uint32_t spare_count;        /* read by anyone */
+    struct filch__fp_control fp; /* of its thread at the start: what each task starts with */
+    int *errno_at;               /* of its thread */
+    struct filch__context home;  /* the thread's own stack */
     /* Shared. */
     struct filch__injector inbox __attribute__((aligned(64)));
     uint32_t idle; /* 1: asleep or about to be, may be woken by who sets it to 0 */

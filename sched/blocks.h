@@ -43,7 +43,8 @@ static inline void *filch__block_alloc(filch_runtime *rt, struct filch__worker *
 static inline void filch__block_free(filch_runtime *rt, struct filch__worker *w, void *block,
                                      size_t size)
 {
-    if (filch__unlikely(!w || size != FILCH__BLOCK_COMMON || w->spare_count >= FILCH__SPARE_MAX)) {
+    if (filch__unlikely(!w || size != FILCH__BLOCK_COMMON ||
+                        w->spare_count + 1 > FILCH__SPARE_MAX)) {
         filch__block_free_far(rt, w, block, size);
         return;
     }

@@ -65,11 +65,11 @@ static void open_slots(struct filch__fiber *fiber)
                       (uintptr_t)slots + (size < most ? size : most));
 }
 
-struct filch__slot *filch__fork_slow(filch_fn *fn, void *arg)
+uintptr_t filch__fork_slow(filch_fn *fn, void *arg)
 {
     struct filch__fiber *fiber = filch__fiber_current();
     if (!fiber)
-        return NULL;
+        return 0;
     struct filch__split *s = &fiber->forks.split;
     if (!s->end && !s->tail)
         open_slots(fiber);
@@ -85,7 +85,7 @@ struct filch__slot *filch__fork_slow(filch_fn *fn, void *arg)
         filch__fence_seq_cst(); /* the limit was raised: idle.h */
         filch__idle_notify(fiber->rt);
     }
-    return slot;
+    return position;
 }
 
 static bool done(const struct filch__slot *slot)
@@ -111,12 +111,12 @@ static void await_thief(struct filch__slot *slot)
     filch__store_relaxed(&fiber->awaited, NULL);
 }
 
-int filch__sync_slow(struct filch__slot *slot, filch_fn *fn, void *arg)
+int64_t filch__sync_slow(uintptr_t position)
 {
     struct filch__split *s = &filch__forks_current()->split;
-    uintptr_t position = (uintptr_t)slot;
+    struct filch__slot *slot = (struct filch__slot *)position;
     if (position >= s->end || filch__split_settle(s, position, FILCH__UNIT_SLOT) == FILCH__POP_MINE)
-        return fn(arg);
+        return FILCH__MINE;
     filch__store_relaxed(&s->tail, position + sizeof *slot);
     await_thief(slot);
     int rc = (int)(intptr_t)slot->arg;

@@ -28,19 +28,8 @@ void *filch_result_buffer(void)
     return t && t->extra && t->extra->result_size ? t->extra->result : NULL;
 }
 
-static const char *name_of(const void *task)
-{
-    const struct filch_handle *t = task;
-    return t->extra ? t->extra->name : "";
-}
-
-__attribute__((constructor)) static void tell_names(void)
-{
-    filch__fiber_name = name_of;
-}
-
 const char *filch_task_name(void)
 {
     struct filch_handle *t = filch__task_current();
-    return t ? name_of(t) : NULL;
+    return t ? filch__task_name(t) : NULL;
 }

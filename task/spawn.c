@@ -162,3 +162,15 @@ int filch_spawn(filch_handle **h, filch_fn *fn, void *arg)
         return spawn_plain(w->rt, w, h, fn, arg);
     return filch_spawn_with(h, NULL, fn, arg);
 }
+
+const char *filch__task_name(const void *task)
+{
+    const struct filch_handle *t = task;
+    return t->extra ? t->extra->name : "";
+}
+
+/* In this file because no program has tasks without it. */
+__attribute__((constructor)) static void tell_names(void)
+{
+    filch__fiber_name = filch__task_name;
+}

@@ -74,6 +74,9 @@ struct filch__fiber *filch__task_run_started(struct filch__runnable *r);
 /* Run function of a task that has a fiber of its own: moves there first. */
 struct filch__fiber *filch__task_run_own(struct filch__runnable *r);
 
+/* Its name, or "". Lives as long as the task. */
+const char *filch__task_name(const void *task);
+
 /* The last reference is gone. Any thread. */
 void filch__task_free(struct filch_handle *t);
 /* Nobody will join it: if it failed, which would be lost, the runtime is told. */

@@ -58,9 +58,15 @@ FILCH_API FILCH_INLINE struct filch__forks *filch__forks_current(void)
     return forks;
 }
 
-/* Slow paths. Both may run anything; sync may suspend the fiber. */
-FILCH_API struct filch__slot *filch__fork_slow(filch_fn *fn, void *arg);
-FILCH_API int filch__sync_slow(struct filch__slot *slot, filch_fn *fn, void *arg);
+/* Slow path of a fork: does all of it. Returns the position of its slot. */
+FILCH_API uintptr_t filch__fork_slow(filch_fn *fn, void *arg);
+
+/*
+ * Slow path of a sync. Returns what the job returned, in another worker's hands; or FILCH__MINE: the
+ * caller runs it. So the caller has one call of the job, whose arguments need not live longer.
+ */
+#define FILCH__MINE INT64_MIN
+FILCH_API int64_t filch__sync_slow(uintptr_t position);
 
 FILCH_END_DECLS
 

@@ -34,7 +34,7 @@ FILCH_BEGIN_DECLS
 typedef struct filch_job {
     filch_fn *fn;
     void *arg;
-    struct filch__slot *slot;
+    uintptr_t position; /* of its slot */
 } filch_job;
 
 /* fn is called once, with arg, on this worker or another. */
@@ -52,11 +52,11 @@ FILCH_API FILCH_INLINE void filch_fork(filch_job *job)
     struct filch__forks *forks = filch__forks_current();
     uintptr_t position = filch__load_relaxed(&forks->split.tail);
     if (filch__unlikely(position >= filch__load_relaxed(&forks->split.limit))) {
-        job->slot = filch__fork_slow(job->fn, job->arg);
+        job->position = filch__fork_slow(job->fn, job->arg);
         return;
     }
     struct filch__slot *slot = (struct filch__slot *)position;
-    job->slot = slot;
+    job->position = position;
     filch__store_relaxed(&slot->fn, job->fn);
     slot->arg = job->arg;
     filch__store_release(&forks->split.tail, position + sizeof *slot);
@@ -70,13 +70,16 @@ FILCH_API FILCH_INLINE void filch_fork(filch_job *job)
 FILCH_API FILCH_INLINE int filch_sync(filch_job *job)
 {
     struct filch__forks *forks = filch__forks_current();
-    uintptr_t position = (uintptr_t)job->slot;
+    uintptr_t position = job->position;
     filch__store_relaxed(&forks->split.tail, position);
     /* The hardware's half of this fence is the thief's membarrier: sched/split.h. */
     filch__fence_compiler();
-    if (filch__likely(position >= filch__load_relaxed(&forks->split.bound)))
-        return job->fn(job->arg);
-    return filch__sync_slow(job->slot, job->fn, job->arg);
+    if (filch__unlikely(position < filch__load_relaxed(&forks->split.bound))) {
+        int64_t result = filch__sync_slow(position);
+        if (result != FILCH__MINE)
+            return (int)result;
+    }
+    return job->fn(job->arg);
 }
 
 /* Runs f(a) and g(b), perhaps at the same time. Returns the first failure of the two, else 0. */

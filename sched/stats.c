@@ -19,9 +19,12 @@ int filch_runtime_stats(filch_runtime *rt, int worker, filch_stats *out)
     if (!out || worker < 0 || (uint32_t)worker >= rt->worker_count)
         return -EINVAL;
     const struct filch__counters *c = &rt->workers[worker].counters;
+    const struct filch__fiber *current = filch__load_acquire(&rt->workers[worker].current);
     *out = (filch_stats){
         .spawns = filch__load_relaxed(&c->admitted),
         .tasks = filch__load_relaxed(&c->retired),
+        .forks = filch__load_relaxed(&c->forks) +
+                 (current ? filch__load_relaxed(&current->forks.counted) : 0),
         .forks_stolen = filch__load_relaxed(&c->forks_stolen),
         .steals = filch__load_relaxed(&c->steals),
         .failed_steals = filch__load_relaxed(&c->failed_steals),

@@ -24,7 +24,7 @@ struct filch__spare;
 /* Written by the worker, read by anyone. */
 struct filch__counters {
     uint64_t admitted, retired; /* of what filch__admit counts */
-    uint64_t forks_stolen, steals, failed_steals, parks, wakes, switches;
+    uint64_t forks, forks_stolen, steals, failed_steals, parks, wakes, switches;
     int64_t blocks; /* blocks taken from the runtime's memory less those given back */
 };
 

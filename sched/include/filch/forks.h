@@ -23,6 +23,7 @@ struct filch__slot {
 struct filch__forks {
     struct filch__split split; /* positions are slot addresses */
     /* Owner-only. */
+    uint64_t counted;          /* forks not yet added to the worker's count */
     const uint32_t *cancelled; /* not zero: the task that runs here was cancelled */
     const uint32_t *closing;   /* not zero: the runtime is being destroyed */
 };

@@ -63,6 +63,7 @@ FILCH_API int filch_runtime_workers(filch_runtime *rt);
 typedef struct filch_stats {
     uint64_t spawns;        /* tasks that it spawned */
     uint64_t tasks;         /* tasks that it ended */
+    uint64_t forks;         /* counted forks (filch_fork_counted) */
     uint64_t forks_stolen;  /* forked jobs that it took from another worker */
     uint64_t steals;        /* tasks and ready fibers that it took from another worker */
     uint64_t failed_steals; /* looks at another worker that found nothing */

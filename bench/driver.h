@@ -33,19 +33,23 @@ const char *peer_version(void);
 int peer_start(unsigned workers);
 void peer_stop(void);
 
-/* fib(n) with a fork at each inner node and no cutoff. */
+/* None of the workloads has a cutoff. Where a node has n children, all but the last are forked and
+ * the last is called, or the runtime's way of n - 1 forks for n branches is used; other than in
+ * nqueens, where every child is a task if the runtime lets one fork without calling. */
+
+/* fib(n) with a fork at each inner node. */
 int peer_fib(int n);
 
 /* The sum of the ordinals of `leaves` (a power of ten) leaves, ten children at each inner node. */
 uint64_t peer_skynet(uint64_t leaves);
 
-/* The number of solutions below a board, each placement a task. */
+/* The number of solutions below a board. */
 uint64_t peer_nqueens(const struct queens *board);
 
 /* Matrix product by quadrants, down to MATMUL_LEAF. */
 void peer_matmul(const struct block *m);
 
-/* The number of nodes, each child a task. */
+/* The number of nodes. */
 uint64_t peer_uts(const struct uts_tree *tree);
 
 struct bench_result {

@@ -8,7 +8,8 @@ static filch_runtime *runtime;
 
 static int fib(int n);
 
-static inline int fib_job(void *p)
+/* Inline for good: then the last call of fib is one that the compiler can make a loop of. */
+__attribute__((always_inline)) static inline int fib_job(void *p)
 {
     return fib((int)(intptr_t)p);
 }
@@ -17,9 +18,9 @@ static int fib(int n)
 {
     if (n < 2)
         return n;
-    filch_job job = FILCH_JOB(fib_job, (void *)(intptr_t)(n - 2));
+    filch_job job = FILCH_JOB(fib_job, (void *)(intptr_t)(n - 1));
     filch_fork(&job);
-    int a = fib(n - 1);
+    int a = fib(n - 2);
     return a + filch_sync(&job);
 }
 
@@ -63,17 +64,14 @@ static int nqueens(void *p)
     if (board->row == board->n)
         return 1;
     struct queens child[QUEENS_MAX];
-    filch_job job[QUEENS_MAX - 1];
+    filch_job job[QUEENS_MAX];
     unsigned count = queens_children(board, child);
-    if (count == 0)
-        return 0;
-    unsigned last = count - 1;
-    for (unsigned i = 0; i < last; i++) {
+    for (unsigned i = 0; i < count; i++) {
         job[i] = (filch_job)FILCH_JOB(nqueens, &child[i]);
         filch_fork(&job[i]);
     }
-    int sum = nqueens(&child[last]);
-    for (unsigned i = last; i-- > 0;)
+    int sum = 0;
+    for (unsigned i = count; i-- > 0;)
         sum += filch_sync(&job[i]);
     return sum;
 }

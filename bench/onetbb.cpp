@@ -70,9 +70,8 @@ std::uint64_t nqueens(const queens &board)
     if (count == 0)
         return 0;
     tbb::task_group group;
-    for (unsigned i = 0; i + 1 < count; i++)
+    for (unsigned i = 0; i < count; i++)
         group.run([i, &part, &child] { part[i] = nqueens(child[i]); });
-    part[count - 1] = nqueens(child[count - 1]);
     group.wait();
     std::uint64_t sum = 0;
     for (unsigned i = 0; i < count; i++)
@@ -97,6 +96,15 @@ void matmul(const block &m)
     }
 }
 
+std::uint64_t uts(const uts_tree *tree, const uts_node &node);
+
+std::uint64_t uts_visit(const uts_tree *tree, const uts_node &parent, unsigned i)
+{
+    uts_node child;
+    uts_child(&parent, i, &child);
+    return uts(tree, child);
+}
+
 std::uint64_t uts(const uts_tree *tree, const uts_node &node)
 {
     unsigned count = uts_child_count(tree, &node);
@@ -104,13 +112,9 @@ std::uint64_t uts(const uts_tree *tree, const uts_node &node)
         return 1;
     std::vector<std::uint64_t> part(count);
     tbb::task_group group;
-    for (unsigned i = 0; i < count; i++) {
-        group.run([=, &part, &node] {
-            uts_node child;
-            uts_child(&node, i, &child);
-            part[i] = uts(tree, child);
-        });
-    }
+    for (unsigned i = 0; i + 1 < count; i++)
+        group.run([=, &part, &node] { part[i] = uts_visit(tree, node, i); });
+    part[count - 1] = uts_visit(tree, node, count - 1);
     group.wait();
     std::uint64_t nodes = 1;
     for (std::uint64_t p : part)

@@ -46,13 +46,10 @@ static uint64_t nqueens(const struct queens *board)
     struct queens child[QUEENS_MAX];
     uint64_t part[QUEENS_MAX];
     unsigned count = queens_children(board, child);
-    if (count == 0)
-        return 0;
-    for (unsigned i = 0; i + 1 < count; i++) {
+    for (unsigned i = 0; i < count; i++) {
 #pragma omp task shared(part, child) firstprivate(i)
         part[i] = nqueens(&child[i]);
     }
-    part[count - 1] = nqueens(&child[count - 1]);
 #pragma omp taskwait
     uint64_t sum = 0;
     for (unsigned i = 0; i < count; i++)
@@ -78,20 +75,26 @@ static void matmul(const struct block *m)
     }
 }
 
+static uint64_t uts(const struct uts_tree *tree, const struct uts_node *node);
+
+static uint64_t uts_visit(const struct uts_tree *tree, const struct uts_node *parent, unsigned i)
+{
+    struct uts_node child;
+    uts_child(parent, i, &child);
+    return uts(tree, &child);
+}
+
 static uint64_t uts(const struct uts_tree *tree, const struct uts_node *node)
 {
     unsigned count = uts_child_count(tree, node);
     if (count == 0)
         return 1;
     uint64_t part[count];
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i + 1 < count; i++) {
 #pragma omp task shared(part) firstprivate(tree, node, i)
-        {
-            struct uts_node child;
-            uts_child(node, i, &child);
-            part[i] = uts(tree, &child);
-        }
+        part[i] = uts_visit(tree, node, i);
     }
+    part[count - 1] = uts_visit(tree, node, count - 1);
 #pragma omp taskwait
     uint64_t nodes = 1;
     for (unsigned i = 0; i < count; i++)

@@ -39,7 +39,7 @@ bool filch__deque_grow(struct filch__deque *d)
 {
     uint32_t generation = filch__word_generation(filch__load_relaxed(&d->split.word)) + 1;
     uint32_t capacity = 2 * (d->mask + 1);
-    if (generation >= FILCH__DEQUE_GENERATIONS || capacity > FILCH__SPLIT_CAPACITY)
+    if (generation >= FILCH__DEQUE_GENERATIONS || capacity >= FILCH__SPLIT_CAPACITY)
         return false;
     item *to = buffer_create(d->arena, capacity);
     if (!to)

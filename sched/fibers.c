@@ -130,8 +130,9 @@ bool filch__fiber_describe(const void *addr, char *name, size_t cap)
     return true;
 }
 
-void filch__forks_enter_far(struct filch__forks *forks)
+__attribute__((noinline)) void filch__forks_enter_far(struct filch__forks *forks)
 {
+    __asm__ volatile("");
     filch__forks_self = forks;
 }
 
@@ -193,7 +194,6 @@ static void suspend_left_plainly(struct filch__fiber *left)
     filch__barrier_light();
     if (filch__likely(!filch__load_relaxed(&left->interrupted)))
         return;
-    filch__store_relaxed(&left->interrupted, 0);
     filch__unpark(left);
 }
 
@@ -241,6 +241,13 @@ void filch__park_for(struct filch__runnable *first)
     struct filch__worker *w = me->worker;
     w->handoff = first;
     leave_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), suspend_left_plainly);
+    if (filch__unlikely(filch__load_relaxed(&me->interrupted)))
+        (void)filch__exchange_acq_rel(&me->interrupted, 0);
+}
+
+struct filch__fiber *filch__park_next(struct filch__worker *w)
+{
+    return w->free;
 }
 
 int filch__fiber_yield(void)

@@ -21,7 +21,8 @@
  *                SUSPENDED -> RUNNING by compare and swap, and if that is won queue the fiber
  *     interrupt  SUSPENDED -> RUNNING at once, or else RUNNING -> NOTIFIED for common parks, then
  *                I: interrupted = 1    heavy barrier   W: SUSPENDED -> RUNNING if it is that by now
- * Either L sees I or W sees S. Tokens of anybody else that are lost were without cause.
+ * Either L sees I or W sees S. The fiber itself takes `interrupted` away, when it runs again and
+ * before it looks at what it waited for. Tokens of anybody else that are lost were without cause.
  *
  * The structures of fibers are freed only with their runtime, though their stacks may go earlier:
  * a thief may look at the fiber that a worker ran a moment ago.
@@ -97,6 +98,9 @@ int filch__park(void);
 
 /* On a fiber, before a wait that must not fail: 0: its next parks will not. Or -ENOMEM. */
 int filch__park_prepare(void);
+
+/* After a prepare: the fiber on which the next park_for runs what it is given. */
+struct filch__fiber *filch__park_next(struct filch__worker *w);
 
 /* A park after a prepare, with `first` being the next thing that the worker runs. */
 void filch__park_for(struct filch__runnable *first);

@@ -16,7 +16,15 @@
 
 static const uint32_t never;
 
-struct filch__forks filch__forks_foreign = {.cancelled = &never, .closing = &never};
+#define NOWHERE(forks) ((uintptr_t) & (forks)->none)
+
+struct filch__forks filch__forks_foreign = {
+    .split = {.tail = NOWHERE(&filch__forks_foreign),
+              .base = NOWHERE(&filch__forks_foreign),
+              .end = NOWHERE(&filch__forks_foreign)},
+    .cancelled = &never,
+    .closing = &never,
+};
 
 __thread struct filch__forks *filch__forks_self = &filch__forks_foreign;
 
@@ -24,7 +32,17 @@ extern inline struct filch__forks *filch__forks_current(void);
 
 __attribute__((noinline)) struct filch__forks *filch__forks_current_far(void)
 {
+    __asm__ volatile("");
     return filch__forks_self;
+}
+
+static void set_nowhere(struct filch__forks *forks)
+{
+    filch__store_relaxed(&forks->split.base, NOWHERE(forks));
+    filch__store_relaxed(&forks->split.end, NOWHERE(forks));
+    filch__store_relaxed(&forks->split.tail, NOWHERE(forks));
+    filch__store_relaxed(&forks->split.limit, 0);
+    forks->opened = false;
 }
 
 void filch__forks_init(struct filch__forks *forks, const uint32_t *closing)
@@ -32,59 +50,70 @@ void filch__forks_init(struct filch__forks *forks, const uint32_t *closing)
     memset(forks, 0, sizeof *forks);
     forks->cancelled = &never;
     forks->closing = closing;
+    set_nowhere(forks);
 }
 
+/* Between base and what is mapped: the slot at `end` is mapped too. */
 static size_t slots_size(const struct filch__forks *forks)
 {
-    return forks->split.end - forks->split.base;
+    return forks->split.end - forks->split.base + sizeof(struct filch__slot);
 }
 
 void filch__forks_reset(struct filch__forks *forks)
 {
-    if (!forks->split.base)
-        return;
-    filch__split_close(&forks->split);
-    filch__reserve_free((void *)forks->split.base, slots_size(forks));
-    filch__store_relaxed(&forks->split.base, 0);
-    filch__store_relaxed(&forks->split.end, 0);
-    filch__store_relaxed(&forks->split.tail, 0);
-    filch__store_relaxed(&forks->split.limit, 0);
+    uintptr_t base = forks->split.base;
+    size_t size = slots_size(forks);
+    if (base != NOWHERE(forks)) {
+        filch__split_close(&forks->split);
+        filch__reserve_free((void *)base, size);
+    }
+    set_nowhere(forks);
 }
 
-/* The first fork of a fiber. Without memory everything stays 0: see forks.h on positions. */
+/* The first fork of a fiber. Without memory all its forks stay nowhere: forks.h on positions. */
 static void open_slots(struct filch__fiber *fiber)
 {
     size_t size =
         fiber->stack.size > fiber->rt->slots_size ? fiber->stack.size : fiber->rt->slots_size;
-    size_t most = (size_t)FILCH__SPLIT_CAPACITY * sizeof(struct filch__slot);
-    char *slots = filch__reserve(size < most ? size : most);
+    size_t most = (size_t)(FILCH__SPLIT_CAPACITY - 1) * sizeof(struct filch__slot);
+    size = size < most ? size : most;
+    fiber->forks.opened = true;
+    char *slots = filch__reserve(size);
     if (!slots)
         return;
     filch__split_close(&fiber->forks.split);
     filch__split_init(&fiber->forks.split, (uintptr_t)slots,
-                      (uintptr_t)slots + (size < most ? size : most));
+                      (uintptr_t)slots + size - sizeof(struct filch__slot));
 }
 
-uintptr_t filch__fork_slow(filch_fn *fn, void *arg)
+/* The fork at `position`, which is nowhere, moves to the fork stack that was just opened. */
+static uintptr_t move_first(struct filch__forks *forks)
 {
-    struct filch__fiber *fiber = filch__fiber_current();
-    if (!fiber)
-        return 0;
-    struct filch__split *s = &fiber->forks.split;
-    if (!s->end && !s->tail)
-        open_slots(fiber);
-    filch__store_relaxed(&s->limit, s->end);
-    uintptr_t position = s->tail;
+    uintptr_t position = forks->split.base;
     struct filch__slot *slot = (struct filch__slot *)position;
-    if (position < s->end) {
-        filch__store_relaxed(&slot->fn, fn);
-        slot->arg = arg;
+    filch__store_relaxed(&slot->fn, filch__load_relaxed(&forks->none.fn));
+    filch__store_relaxed(&slot->arg, filch__load_relaxed(&forks->none.arg));
+    filch__store_release(&forks->split.tail, position + sizeof *slot);
+    return position;
+}
+
+uintptr_t filch__fork_slow(uintptr_t position)
+{
+    struct filch__forks *forks = filch__forks_current();
+    struct filch__split *s = &forks->split;
+    struct filch__fiber *fiber = filch__fiber_current();
+    if (fiber && !forks->opened) {
+        open_slots(fiber);
+        if (s->base != NOWHERE(forks))
+            position = move_first(forks);
     }
-    filch__store_release(&s->tail, position + sizeof *slot);
-    if (position < s->end) {
-        filch__fence_seq_cst(); /* the limit was raised: idle.h */
-        filch__idle_notify(fiber->rt);
+    if (position >= s->end) {
+        filch__store_relaxed(&s->tail, s->end);
+        return s->end;
     }
+    filch__store_relaxed(&s->limit, s->end);
+    filch__fence_seq_cst(); /* the limit was raised: idle.h */
+    filch__idle_notify(fiber->rt);
     return position;
 }
 
@@ -119,7 +148,7 @@ int64_t filch__sync_slow(uintptr_t position)
         return FILCH__MINE;
     filch__store_relaxed(&s->tail, position + sizeof *slot);
     await_thief(slot);
-    int rc = (int)(intptr_t)slot->arg;
+    int rc = (int)(intptr_t)filch__load_relaxed(&slot->arg);
     filch__store_relaxed(&s->tail, position);
     filch__split_rewind(s, position, FILCH__UNIT_SLOT);
     return rc;
@@ -141,9 +170,9 @@ struct filch__fiber *filch__forks_run(struct filch__fiber *victim, struct filch_
     struct filch__fiber *me = filch__fiber_current();
     me->task = victim->task;
     me->forks.cancelled = victim->forks.cancelled;
-    int rc = filch__load_relaxed(&slot->fn)(slot->arg);
+    int rc = filch__load_relaxed(&slot->fn)(filch__load_relaxed(&slot->arg));
     filch__fiber_clear_task(me);
-    slot->arg = (void *)(intptr_t)rc;
+    filch__store_relaxed(&slot->arg, (void *)(intptr_t)rc);
     (void)filch__exchange_seq_cst(&slot->fn, FILCH__DONE);
     if (filch__load_seq_cst(&victim->awaited) != slot || !filch__unpark_claim(victim))
         return NULL;
@@ -165,7 +194,7 @@ struct filch__fiber *filch__forks_run_offer(struct filch__runnable *r)
     struct filch__worker *w = filch__worker_current();
     struct filch__slot *slot;
     /* Before the look: a fiber that suspends again from now on queues the offer itself. */
-    filch__store_seq_cst(&victim->offered, 0);
+    (void)filch__exchange_acq_rel(&victim->offered, 0);
     enum filch__steal rc = filch__forks_steal(victim, w->index, &slot);
     if (rc != FILCH__STEAL_EMPTY && filch__forks_count(victim) &&
         !filch__exchange_acq_rel(&victim->offered, 1))

@@ -11,10 +11,11 @@
  * thief may touch the fiber after C because fibers live as long as the runtime, whose worker the
  * thief is.
  *
- * Positions at or above `end` have no slot: such a job exists in its frame alone, is never seen by
- * thieves and runs at its sync. That is so when there is no memory for a fork stack, and beyond
- * the stack's room, which holds more jobs than frames on the fiber's stack can. Threads outside of
- * any runtime fork on filch__forks_foreign, where bound and limit are 0: nothing is ever shared.
+ * Forks that find no room all have the position `end`: its slot is written by each of them and never
+ * read, such a job exists in its frame alone, is not seen by thieves and runs at its sync. That is
+ * so beyond the stack's room, which holds more jobs than frames on the fiber's stack can, and where
+ * there is no fork stack: base == end then, at a slot in the structure. Threads outside of any
+ * runtime fork on filch__forks_foreign, which is always so.
  */
 #ifndef FILCH_SCHED_FORKS_H
 #define FILCH_SCHED_FORKS_H

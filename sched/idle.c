@@ -93,14 +93,32 @@ static bool work_in_sight(struct filch__worker *w)
     return false;
 }
 
-/* The next fork of every running fiber goes the slow way and looks for sleepers. */
-static void attract(struct filch_runtime *rt)
+/*
+ * The next fork of every running fiber goes the slow way and looks for sleepers. True if that was
+ * news to any of them: then a barrier must follow, and another look.
+ */
+static bool attract(struct filch_runtime *rt)
 {
+    bool news = false;
     for (uint32_t i = 0; i < rt->worker_count; i++) {
         struct filch__fiber *fiber = filch__load_acquire(&rt->workers[i].current);
-        if (fiber)
+        if (fiber && filch__load_relaxed(&fiber->forks.split.limit)) {
             filch__store_relaxed(&fiber->forks.split.limit, 0);
+            news = true;
+        }
     }
+    return news;
+}
+
+/* Everybody knows of the sleeper, and there was nothing for it to run. */
+static bool nothing_to_do(struct filch__worker *w)
+{
+    do {
+        filch__barrier_heavy();
+        if (work_in_sight(w) || filch__load_acquire(&w->rt->stop))
+            return false;
+    } while (attract(w->rt));
+    return true;
 }
 
 /* Takes w out of the sleepers. False: a waker has done so, and has counted w as searching. */
@@ -121,8 +139,7 @@ static void sleep_until_woken(struct filch__worker *w)
     filch__add_seq_cst(&rt->sleepers, 1);
     filch__fence_seq_cst();
     attract(rt);
-    filch__barrier_heavy();
-    if (!work_in_sight(w) && !filch__load_acquire(&rt->stop)) {
+    if (nothing_to_do(w)) {
         FILCH__COUNT(w, parks);
         filch__fibers_shrink(w);
         while (filch__load_acquire(&w->idle)) {
@@ -155,26 +172,30 @@ static bool wake(struct filch__worker *w)
     return true;
 }
 
+/*
+ * A count of searchers held by somebody who then wakes nobody may have kept another producer from
+ * waking: whoever takes such a count back looks again.
+ */
 void filch__idle_wake_one(struct filch_runtime *rt)
 {
-    uint32_t none = 0;
-    if (!filch__cas_seq_cst(&rt->searching, &none, 1))
-        return;
     struct filch__worker *self = filch__worker_current();
     uint32_t first = self && self->rt == rt ? self->index + 1 : 0;
-    for (uint32_t i = 0; i < rt->worker_count; i++)
-        if (wake(&rt->workers[(first + i) % rt->worker_count])) {
-            if (self)
-                FILCH__COUNT(self, wakes);
-            return;
-        }
-    filch__sub_seq_cst(&rt->searching, 1);
+    uint32_t none = 0;
+    while (filch__load_seq_cst(&rt->sleepers) && filch__cas_seq_cst(&rt->searching, &none, 1)) {
+        for (uint32_t i = 0; i < rt->worker_count; i++)
+            if (wake(&rt->workers[(first + i) % rt->worker_count])) {
+                if (self)
+                    FILCH__COUNT(self, wakes);
+                return;
+            }
+        filch__sub_seq_cst(&rt->searching, 1);
+    }
 }
 
 void filch__idle_wake(struct filch__worker *w)
 {
     filch__barrier_light();
     filch__add_seq_cst(&w->rt->searching, 1);
-    if (!wake(w))
-        filch__sub_seq_cst(&w->rt->searching, 1);
+    if (!wake(w) && filch__sub_seq_cst(&w->rt->searching, 1) == 1)
+        filch__idle_notify(w->rt);
 }

@@ -19,9 +19,10 @@
  * each worker runs on, before its barrier: the next fork goes the slow way, restores the limit and
  * does what P does. A worker that moves to another fiber does so by
  *     store current   compiler fence   load sleepers; if any, limit = 0 there
- * so either S saw the new fiber in its second look, or the worker saw S. A limit is raised only in
- * the slow way, which looks at `sleepers` after a fence: it is raised before S's store, or it sees
- * S.
+ * so either S finds the new fiber after its barrier, or the worker saw S; S looks for such fibers, and
+ * if there are any repeats the barrier and its second look. A fork stores its tail before it loads
+ * the limit. A limit is raised only in the slow way, which looks at `sleepers` after a fence: it is
+ * raised before S's store, or it sees S.
  */
 #ifndef FILCH_SCHED_IDLE_H
 #define FILCH_SCHED_IDLE_H

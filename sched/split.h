@@ -53,7 +53,7 @@
 #define FILCH__CLAIM_BITS      11
 /* The claim of a closed split. No thief has this number. */
 #define FILCH__CLAIM_CLOSED ((1u << FILCH__CLAIM_BITS) - 1)
-/* Most items between head and tail: signed distances of indices must stay exact. */
+/* Fewer items than that between head and tail: signed distances of indices must stay exact. */
 #define FILCH__SPLIT_CAPACITY (1u << (FILCH__INDEX_BITS - 1))
 
 static inline uint32_t filch__word_head(uint64_t w)

@@ -50,10 +50,11 @@ int filch_runtime_totals(filch_runtime *rt, filch_totals *out)
     size_t spare = 0;
     for (uint32_t i = 0; i < rt->worker_count; i++)
         spare += filch__load_relaxed(&rt->workers[i].spare_count) * (size_t)FILCH__BLOCK_COMMON;
+    size_t bytes = filch__arena_live(rt->arena);
     *out = (filch_totals){
         .tasks_live = filch__admission_live(rt),
         .failures = filch__load_relaxed(&rt->failures),
-        .bytes = filch__arena_live(rt->arena) - spare,
+        .bytes = bytes > spare ? bytes - spare : 0,
         .fibers = fibers,
     };
     return 0;

@@ -34,14 +34,12 @@ static void empty_injector(struct filch__worker *w)
     struct filch__runnable *r = filch__injector_take_all(&w->rt->injector);
     if (!r)
         return;
-    bool many = r->next;
     while (r) {
         struct filch__runnable *next = r->next;
         push_or_inject(w, &w->ready, r);
         r = next;
     }
-    if (many)
-        filch__idle_notify(w->rt);
+    filch__idle_notify(w->rt);
 }
 
 static struct filch__runnable *pick_pinned(struct filch__worker *w)
@@ -98,8 +96,11 @@ bool filch__worker_take_back_deep(struct filch__worker *w, struct filch__runnabl
         above[n++] = newest;
         newest = n < DEPTH ? filch__deque_pop(&w->spawned) : NULL;
     }
-    while (n > 0)
-        push_or_inject(w, &w->spawned, above[--n]);
+    if (n > 0) {
+        while (n > 0)
+            push_or_inject(w, &w->spawned, above[--n]);
+        filch__idle_notify(w->rt); /* a sleeper may have looked while they were out */
+    }
     return newest;
 }
 
@@ -148,9 +149,10 @@ void filch__submit_ready(struct filch_runtime *rt, struct filch__runnable *r,
 static struct filch__fiber *successor(struct filch__worker *w)
 {
     struct filch__fiber *to;
-    while (!(to = filch__fiber_acquire(w->rt, w, w->rt->stack_size)))
+    while (!(to = filch__fiber_acquire(w->rt, w, w->rt->stack_size)) &&
+           w->current->stack.size < w->rt->stack_size)
         filch__os_yield();
-    return to;
+    return to; /* NULL: no memory, but the old stack will do for others */
 }
 
 /* Runs one thing. Returns the fiber to go on with, or NULL; *home when the runtime ends. */

@@ -25,6 +25,7 @@ static int await_release(const struct filch_handle *t)
 static int await_on_thread(struct filch_handle *t, struct filch__joiner *joiner)
 {
     t->joiner = joiner;
+    filch__store_relaxed(&t->joiner_fiber, NULL);
     if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
         return 0;
     while (!filch__load_acquire(&joiner->ended))
@@ -39,11 +40,13 @@ static int await_on_fiber(struct filch_handle *t, struct filch__joiner *joiner, 
     struct filch__worker *w = me->worker;
     bool queued = !(filch__load_relaxed(&t->state) & FILCH__TASK_RUNNING);
     t->joiner = joiner;
-    t->joiner_fiber = w->rt == t->rt ? me : NULL;
+    filch__store_relaxed(&t->joiner_fiber, w->rt == t->rt ? me : NULL);
     if (queued && w->rt == t->rt && filch__park_prepare() == 0 &&
         filch__worker_take_back(w, &t->runnable)) {
-        if (t->runnable.run == filch__task_run && /* else it has a stack of its own to go to */
-            filch__state_start_joined(&t->state) == FILCH__START_RUN)
+        bool here = t->runnable.run == filch__task_run; /* else it goes to a stack of its own */
+        if (here)
+            filch__store_relaxed(&t->fiber, filch__park_next(w)); /* published by the start */
+        if (here && filch__state_start_joined(&t->state) == FILCH__START_RUN)
             t->runnable.run = filch__task_run_started;
         else if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
             filch__die("a queued task has finished");

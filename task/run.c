@@ -2,6 +2,7 @@
 /* Running a task, and its end. */
 #include "sched/admission.h"
 #include "sched/blocks.h"
+#include "sched/os/die.h"
 #include "sched/os/futex.h"
 #include "task/task.h"
 
@@ -48,12 +49,11 @@ static struct filch__fiber *wake_joiner(struct filch_handle *t)
  */
 static bool finish_joined(struct filch_handle *t, struct filch__fiber **next)
 {
-    if (!filch__state_is_joined(&t->state) || !t->joiner_fiber)
+    struct filch__fiber *fiber = filch__load_relaxed(&t->joiner_fiber);
+    if (!filch__state_is_joined(&t->state) || !fiber || !filch__unpark_claim(fiber))
         return false;
-    struct filch__fiber *fiber = t->joiner_fiber;
-    if (!filch__unpark_claim(fiber))
-        return false;
-    if (!filch__state_is_joined(&t->state)) {
+    /* A claimed fiber stands still: if it is the joiner now it remains so. */
+    if (!filch__state_is_joined(&t->state) || filch__load_relaxed(&t->joiner_fiber) != fiber) {
         filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
         return false;
     }
@@ -101,6 +101,8 @@ static struct filch__fiber *run(struct filch_handle *t, bool started)
     fiber->forks.cancelled = &t->cancelled;
     fiber->pinned = t->extra ? t->extra->pinned : NULL;
     t->result = started && !filch__load_relaxed(&t->rt->closing) ? t->fn(t->arg) : -ECANCELED;
+    if (filch__unlikely(!filch__worker_current()))
+        filch__die("a task has returned in the child of a fork(2) that it made");
     if (t->extra && t->extra->arg_drop)
         t->extra->arg_drop(t->arg);
     filch__fiber_clear_task(fiber);
@@ -109,9 +111,7 @@ static struct filch__fiber *run(struct filch_handle *t, bool started)
 
 struct filch__fiber *filch__task_run_started(struct filch__runnable *r)
 {
-    struct filch_handle *t = (struct filch_handle *)(void *)r;
-    filch__store_relaxed(&t->fiber, filch__fiber_current());
-    return run(t, true);
+    return run((struct filch_handle *)(void *)r, true);
 }
 
 struct filch__fiber *filch__task_run(struct filch__runnable *r)

@@ -7,10 +7,7 @@
  * An aborter sets ABORT, then takes the lock and wakes what it finds. A fiber that begins a wait
  * enters itself under the lock, then looks for the abort; a task that ends with ABORT set takes the
  * lock once, so the aborter's look at its fiber is over before the end is published. The main
- * fiber needs no entry: it stands in the task from start to end. It may be written there only after
- * the task appears as running (task_run_started); an aborter that does not find it yet relies on
- * this: whoever waits first enters itself where it waits, by a read-modify-write, then looks for
- * the abort, then suspends.
+ * fiber needs no entry: it is written before the start that publishes the task as running.
  */
 
 void filch__wait_enter(struct filch_handle *t, struct filch__strand *strand)

@@ -1,62 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of sched/os share: counting cases, children that must end in a certain way,
- * refused system calls.
+ * What the tests of sched/os share: children that must end in a certain way, refused system calls.
  */
 #ifndef FILCH_TESTS_OS_CHECK_H
 #define FILCH_TESTS_OS_CHECK_H
+
+#include "tests/check.h"
 
 #include <filch/atomic.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-/* Sanitizers that replace malloc and the thread functions. */
-#if defined(__has_feature)
-#define HAS(feature) __has_feature(feature)
-#else
-#define HAS(feature) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || HAS(address_sanitizer)
-enum { ASAN = 1 };
-#else
-enum { ASAN = 0 };
-#endif
-#if defined(__SANITIZE_THREAD__) || HAS(thread_sanitizer)
-enum { TSAN = 1 };
-#else
-enum { TSAN = 0 };
-#endif
-
-static int passed, failed;
-static bool good; /* of the case that runs */
-
-#define CHECK(condition)                                                    \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            filch__store_relaxed(&good, false);                             \
-        }                                                                   \
-    } while (0)
-
-static inline void run_case(const char *name, void (*fn)(void))
-{
-    good = true;
-    fn();
-    printf("%s %s\n", good ? "ok    " : "FAILED", name);
-    fflush(stdout);
-    passed += good;
-    failed += !good;
-}
 
 /* Runs fn in a child; true if it returned true. */
 static inline bool in_child(bool (*fn)(void))
@@ -118,13 +76,6 @@ static inline void meet(unsigned *arrived, unsigned count)
     filch__add_acq_rel(arrived, 1u);
     while (filch__load_acquire(arrived) < count)
         sched_yield();
-}
-
-/* The last line; the exit status of main. */
-static inline int summary(void)
-{
-    printf("%d passed, %d failed\n", passed, failed);
-    return failed != 0;
 }
 
 #endif

@@ -19,6 +19,15 @@
 
 #include "sched/fiber/switch_layout.h"
 
+#ifdef __AVX512F__
+#define FILCH__AVX512_REGISTERS                                                                   \
+    "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25",     \
+        "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", \
+        "k7",
+#else
+#define FILCH__AVX512_REGISTERS
+#endif
+
 __attribute__((always_inline)) static inline void filch__switch_inline(void **from, void *to)
 {
     struct filch__switch_frame save;
@@ -51,8 +60,8 @@ __attribute__((always_inline)) static inline void filch__switch_inline(void **fr
                        [x87] "i"(FILCH__FRAME_X87), [control] "i"(FILCH__MXCSR_CONTROL)
                      : "rax", "rbx", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
                        "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
-                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "cc",
-                       "memory");
+                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
+                       FILCH__AVX512_REGISTERS "cc", "memory");
 }
 
 #endif

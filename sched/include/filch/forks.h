@@ -26,6 +26,8 @@ struct filch__forks {
     uint64_t counted;          /* forks not yet added to the worker's count */
     const uint32_t *cancelled; /* not zero: the task that runs here was cancelled */
     const uint32_t *closing;   /* not zero: the runtime is being destroyed */
+    struct filch__slot none;   /* where forks go that have no room: written, never read */
+    bool opened;               /* room was asked for */
 };
 
 /* The fork stack of the fiber that this thread runs; a dummy on threads that run none. */
@@ -59,8 +61,9 @@ FILCH_API FILCH_INLINE struct filch__forks *filch__forks_current(void)
     return forks;
 }
 
-/* Slow path of a fork: does all of it. Returns the position of its slot. */
-FILCH_API uintptr_t filch__fork_slow(filch_fn *fn, void *arg);
+/* What remains of a fork published at a position that is not below the limit. Returns the position
+ * to sync with. */
+FILCH_API uintptr_t filch__fork_slow(uintptr_t position);
 
 /*
  * Slow path of a sync. Returns what the job returned, in another worker's hands; or FILCH__MINE: the

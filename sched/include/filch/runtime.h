@@ -52,7 +52,8 @@ FILCH_API int filch_runtime_create(filch_runtime **rt, const filch_options *opt)
  * New tasks are refused from the start with -ESHUTDOWN. Blocks the calling thread, which must not
  * be one that runs a task (-EDEADLK). Handles that are still held stay valid, their tasks have
  * ended; the last of them frees what is left. -EINVAL: rt is NULL. -EALREADY: somebody else is
- * destroying it. In a child of fork(2) the threads do not exist: -ESHUTDOWN, nothing is freed.
+ * destroying it. In a child of fork(2) the threads do not exist: -ESHUTDOWN, nothing is freed; a
+ * task that forked must not return there, but _exit or exec.
  */
 FILCH_API int filch_runtime_destroy(filch_runtime *rt);
 

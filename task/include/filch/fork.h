@@ -51,15 +51,15 @@ FILCH_API FILCH_INLINE void filch_fork(filch_job *job)
 {
     struct filch__forks *forks = filch__forks_current();
     uintptr_t position = filch__load_relaxed(&forks->split.tail);
-    if (filch__unlikely(position >= filch__load_relaxed(&forks->split.limit))) {
-        job->position = filch__fork_slow(job->fn, job->arg);
-        return;
-    }
     struct filch__slot *slot = (struct filch__slot *)position;
-    job->position = position;
     filch__store_relaxed(&slot->fn, job->fn);
-    slot->arg = job->arg;
+    filch__store_relaxed(&slot->arg, job->arg);
     filch__store_release(&forks->split.tail, position + sizeof *slot);
+    job->position = position;
+    /* Published, then the look for sleepers: sched/idle.h. */
+    filch__fence_compiler();
+    if (filch__unlikely(position >= filch__load_relaxed(&forks->split.limit)))
+        job->position = filch__fork_slow(position);
 }
 
 /*

@@ -31,7 +31,7 @@ typedef struct filch_handle filch_handle;
 typedef struct filch_spawn_options {
     const char *name;       /* for diagnosis; the first 31 bytes are copied */
     filch_runtime *runtime; /* default: that of the caller's task, else the process's */
-    int worker;             /* n > 0: runs on worker n - 1 and on no other */
+    int worker;             /* n > 0: on worker n - 1 only; its forked jobs may run elsewhere */
     size_t stack_size;      /* bytes, at least FILCH_STACK_MIN; default: the runtime's */
     size_t arg_size;        /* move that many bytes of *arg into the task; fn gets the copy */
     void (*arg_drop)(void *arg);
@@ -74,7 +74,8 @@ FILCH_API void filch_detach(filch_handle *h);
  * Asks the task to end. If it has not started it never will; if it waits, its wait returns
  * -ECANCELED; if it runs it sees it at its next checkpoint; if it has finished nothing happens.
  * Any thread or task, any number of times, also oneself. Does not suspend, runs no destructor.
- * -EINVAL: h is NULL.
+ * -EINVAL: h is NULL. While one thread joins h another may abort it only if the task cannot end
+ * before the abort has returned; where that is not certain, use an abort handle made before.
  */
 FILCH_API int filch_abort(filch_handle *h);
 

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Checks of the sources and of what is installed, for tests/run. Each prints what is wrong.
+
+public_dirs=(sched/include task/include sync/include)
+
+sources() {
+    find sched task sync tests bench examples adapters -name '*.[ch]' 2>/dev/null
+}
+
+check_format() {
+    sources | xargs clang-format --dry-run -Werror
+}
+
+# The floor on which a header of <filch/...> lives.
+floor_of() {
+    local dir
+    for dir in "${public_dirs[@]}"; do
+        [ -e "$dir/filch/$1" ] && echo "${dir%%/*}" && return
+    done
+}
+
+# Includes point down only: sync -> task -> sched; internal ones are spelled from the root.
+check_includes() {
+    local file line name floor bad=0
+    while IFS=: read -r file line name; do
+        case $name in
+        \"*)
+            name=${name//\"/}
+            [ -e "$name" ] || { echo "$file:$line: not from the root: $name" && bad=1; }
+            floor=${name%%/*}
+            ;;
+        *) floor=$(floor_of "${name//[<>]/}") ;;
+        esac
+        case ${file%%/*}:$floor in
+        sched:task | sched:sync | task:sync | s*:tests | task:tests | s*:bench | task:bench)
+            echo "$file:$line: points up: $name" && bad=1
+            ;;
+        esac
+    done < <(grep -nE '^ *# *include +(".*"|<filch/.*>)' -r sched task sync tests bench \
+        --include='*.[chS]' | sed -E 's/# *include +//; s|<filch/|<|')
+    ! grep -nE -- '-Isched( |$)|-Itask( |$)' -r --include=meson.build . && [ "$bad" -eq 0 ]
+}
+
+# Each public header compiles alone, as C11 and as C++17.
+check_headers() {
+    local header cc cxx bad=0 warnings=(-Wall -Wextra -Wpedantic -Werror)
+    local includes=("${public_dirs[@]/#/-I}")
+    for header in "${public_dirs[@]/%//filch/*.h}"; do
+        for header in $header; do
+            header=$(printf '#include <filch/%s>\nextern int not_empty;' "${header##*/}")
+            for cc in gcc clang; do
+                echo "$header" | $cc -x c -std=c11 "${warnings[@]}" "${includes[@]}" \
+                    -fsyntax-only - || bad=1
+            done
+            for cxx in g++ clang++; do
+                echo "$header" | $cxx -x c++ -std=c++17 "${warnings[@]}" "${includes[@]}" \
+                    -fsyntax-only - || bad=1
+            done
+        done
+    done
+    return $bad
+}
+
+# The shared library has a versioned soname and exports names of ours only.
+check_symbols() {
+    local lib=build/gcc/libfilch.so others
+    CC=gcc configure gcc "${gcc_options[@]}" && ninja -C build/gcc >/dev/null || return 1
+    readelf -d $lib | grep -q 'SONAME.*libfilch\.so\.[0-9]' || { echo 'no soname' && return 1; }
+    nm -D --defined-only $lib | grep -q ' T filch_fork$' || { echo 'no filch_fork' && return 1; }
+    others=$(nm -D --defined-only $lib | awk '{print $NF}' | grep -v '^filch_')
+    [ -z "$others" ] || { echo "exported: $others" && return 1; }
+}
+
+# Installs into a folder, then builds and runs a program against it by pkg-config.
+check_install() {
+    local prefix=$PWD/build/prefix source=tests/install_check.c out=build/install_check
+    CC=gcc configure gcc "${gcc_options[@]}" || return 1
+    rm -rf "$prefix"
+    meson install -C build/gcc --quiet || return 1
+    export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+    local flags libs static
+    flags=$(pkg-config --cflags filch) && libs=$(pkg-config --libs filch) &&
+        static=$(pkg-config --static --libs filch) || return 1
+    set -x
+    gcc $flags $source -o $out $libs "-Wl,-rpath,$prefix/lib" && $out || return 1
+    readelf -d $out | grep -q 'NEEDED.*libfilch' || return 1
+    g++ -x c++ $flags $source -x none -o $out $libs "-Wl,-rpath,$prefix/lib" && $out || return 1
+    gcc $flags $source -o $out ${static//-lfilch/-l:libfilch.a} && $out || return 1
+    ! readelf -d $out | grep -q 'NEEDED.*libfilch'
+    local rc=$?
+    { set +x; } 2>/dev/null
+    return $rc
+}
+
+# The examples run to a good end.
+check_examples() {
+    local example
+    CC=gcc configure gcc "${gcc_options[@]}" && ninja -C build/gcc >/dev/null || return 1
+    for example in examples/*.c; do
+        example=$(basename "$example" .c)
+        timeout 60 "build/gcc/examples/example-$example" || { echo "$example failed" && return 1; }
+    done
+}

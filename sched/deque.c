@@ -60,12 +60,13 @@ bool filch__deque_grow(struct filch__deque *d)
     return true;
 }
 
-/* The item at the index that was taken from `word`, and its slot free again. */
-static item consume(struct filch__deque *d, uint64_t word)
+/* The i-th of the items that were taken from `word`; its slot is free again. */
+static item consume(struct filch__deque *d, uint64_t word, uint32_t i)
 {
     uint32_t generation = filch__word_generation(word);
     uint32_t mask = (d->capacity0 << generation) - 1;
-    item *slot = &filch__load_acquire(&d->buffers[generation])[filch__word_head(word) & mask];
+    item *buffer = filch__load_acquire(&d->buffers[generation]);
+    item *slot = &buffer[(filch__word_head(word) + i) & mask];
     item r = filch__load_relaxed(slot);
     filch__store_release(slot, NULL);
     return r;
@@ -74,8 +75,16 @@ static item consume(struct filch__deque *d, uint64_t word)
 enum filch__steal filch__deque_steal(struct filch__deque *d, uint32_t me, item *r)
 {
     uint64_t word;
-    enum filch__steal rc = filch__split_steal(&d->split, me, FILCH__UNIT_ITEM, &word);
-    if (rc == FILCH__STEAL_TAKEN)
-        *r = consume(d, word);
+    uint32_t n;
+    enum filch__steal rc =
+        filch__split_steal(&d->split, me, FILCH__UNIT_ITEM, FILCH__STEAL_MOST, &word, &n);
+    if (rc != FILCH__STEAL_TAKEN)
+        return rc;
+    for (uint32_t i = 0; i < n; i++) {
+        item taken = consume(d, word, i);
+        *r = taken;
+        r = &taken->next;
+    }
+    *r = NULL;
     return rc;
 }

@@ -93,7 +93,8 @@ static inline struct filch__runnable *filch__deque_take(struct filch__deque *d)
     return r;
 }
 
-/* Thief number me. */
+/* Thief number me: half of what is public, at most so many, linked by next, oldest first. */
+#define FILCH__STEAL_MOST 16
 __attribute__((warn_unused_result)) enum filch__steal
 filch__deque_steal(struct filch__deque *d, uint32_t me, struct filch__runnable **r);
 /* Any thread: a racy count. */

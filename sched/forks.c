@@ -158,8 +158,9 @@ enum filch__steal filch__forks_steal(struct filch__fiber *victim, uint32_t me,
                                      struct filch__slot **slot)
 {
     uint64_t word;
+    uint32_t one;
     struct filch__split *s = &victim->forks.split;
-    enum filch__steal rc = filch__split_steal(s, me, FILCH__UNIT_SLOT, &word);
+    enum filch__steal rc = filch__split_steal(s, me, FILCH__UNIT_SLOT, 1, &word, &one);
     if (rc == FILCH__STEAL_TAKEN)
         *slot = (struct filch__slot *)filch__load_relaxed(&s->base) + filch__word_head(word);
     return rc;

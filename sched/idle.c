@@ -22,8 +22,11 @@ static bool rob(struct filch__worker *w, struct filch__worker *victim, struct fi
         FILCH__COUNT(w, forks_stolen);
         return true;
     }
-    if (filch__deque_steal(&victim->ready, w->index, &work->runnable) == FILCH__STEAL_TAKEN ||
-        filch__deque_steal(&victim->spawned, w->index, &work->runnable) == FILCH__STEAL_TAKEN) {
+    struct filch__runnable *loot;
+    if (filch__deque_steal(&victim->ready, w->index, &loot) == FILCH__STEAL_TAKEN ||
+        filch__deque_steal(&victim->spawned, w->index, &loot) == FILCH__STEAL_TAKEN) {
+        work->runnable = loot;
+        filch__worker_keep(w, loot->next);
         FILCH__COUNT(w, steals);
         return true;
     }

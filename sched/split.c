@@ -161,7 +161,8 @@ static void force(struct filch__split *s, int unit, uint64_t *w)
         *w = to;
 }
 
-enum filch__steal filch__split_steal(struct filch__split *s, uint32_t me, int unit, uint64_t *word)
+enum filch__steal filch__split_steal(struct filch__split *s, uint32_t me, int unit, uint32_t most,
+                                     uint64_t *word, uint32_t *count)
 {
     bool asked = false;
     uint64_t w = filch__load_acquire(&s->word);
@@ -170,8 +171,11 @@ enum filch__steal filch__split_steal(struct filch__split *s, uint32_t me, int un
         uint32_t split = filch__word_split(w);
         uint32_t generation = filch__word_generation(w);
         if (h != split) {
+            uint32_t n = half_of(filch__index_distance(split, h));
+            n = n < most ? n : most;
             *word = w;
-            if (filch__cas_seq_cst(&s->word, &w, filch__word_make(h + 1, split, generation, 0)))
+            *count = n;
+            if (filch__cas_seq_cst(&s->word, &w, filch__word_make(h + n, split, generation, 0)))
                 return FILCH__STEAL_TAKEN;
             continue;
         }

@@ -16,7 +16,7 @@
  *
  * Transitions (each one compare and swap of the word):
  *   from            to                  who        when
- *   (h, s, g, 0)    (h+1, s, g, 0)      thief      h < s: takes index h
+ *   (h, s, g, 0)    (h+n, s, g, 0)      thief      h + n <= s: takes n indices from h on
  *   (h, h, g, 0)    (h, h, g, me)       thief      nothing public, tail seen above h: claims
  *   (h, h, g, c)    (h, h+k, g, 0)      owner      answers a claim in its slow pop; k may be 0
  *   (h, h, g, me)   (h, h+k, g, 0)      claimant   forces, after the barrier; k from the tail then
@@ -26,7 +26,7 @@
  *   (h, s, g, *)    (h+1, tail, g, 0)   owner      takes the oldest itself (fifo)
  *   (h, s, g, *)    (h, s, g+1, 0)      owner      the ring was copied into a larger one
  * The claimant's number makes its transition exact: no other claim can stand in for it. A thief
- * that takes h wins whatever history the word had, since (h, s) with h < s says that h is there;
+ * that takes them wins whatever history the word had, since (h, s) with h < s says that h is there;
  * it reads the slot only afterwards.
  *
  * `bound` is never below the split when it matters:
@@ -125,9 +125,13 @@ void filch__split_rewind(struct filch__split *s, uintptr_t position, int unit);
  * were taken from the old buffer, all others will be from the new one. */
 uint32_t filch__split_set_generation(struct filch__split *s, uint32_t generation);
 
-/* Thief number `me` (>= 0). On TAKEN, *word is the word from which head was taken. */
+/*
+ * Thief number `me` (>= 0). On TAKEN, *word is the word from whose head on *count indices were taken:
+ * half of what is public, at least 1 and at most `most`.
+ */
 __attribute__((warn_unused_result)) enum filch__steal
-filch__split_steal(struct filch__split *s, uint32_t me, int unit, uint64_t *word);
+filch__split_steal(struct filch__split *s, uint32_t me, int unit, uint32_t most, uint64_t *word,
+                   uint32_t *count);
 
 /* Any thread: how many items stand there, public or not, by a racy look. */
 uint32_t filch__split_count(const struct filch__split *s, int unit);

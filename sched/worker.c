@@ -28,10 +28,8 @@ static void push_or_inject(struct filch__worker *w, struct filch__deque *d,
         filch__injector_push(&w->rt->injector, r);
 }
 
-/* Takes all that came from outside into w's own deque, where others can steal it. */
-static void empty_injector(struct filch__worker *w)
+void filch__worker_keep(struct filch__worker *w, struct filch__runnable *r)
 {
-    struct filch__runnable *r = filch__injector_take_all(&w->rt->injector);
     if (!r)
         return;
     while (r) {
@@ -40,6 +38,12 @@ static void empty_injector(struct filch__worker *w)
         r = next;
     }
     filch__idle_notify(w->rt);
+}
+
+/* Takes all that came from outside into w's own deque, where others can steal it. */
+static void empty_injector(struct filch__worker *w)
+{
+    filch__worker_keep(w, filch__injector_take_all(&w->rt->injector));
 }
 
 static struct filch__runnable *pick_pinned(struct filch__worker *w)

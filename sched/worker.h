@@ -79,6 +79,9 @@ void filch__worker_loop(void *fiber);
 /* On w's thread: something of its own to run, or of the injector; NULL: nothing. Does not steal. */
 struct filch__runnable *filch__worker_pick(struct filch__worker *w);
 
+/* On w's thread: r and what follows it by next become ready here, where others can steal them. */
+void filch__worker_keep(struct filch__worker *w, struct filch__runnable *r);
+
 /* The rest of take_back, with the newest already popped. */
 bool filch__worker_take_back_deep(struct filch__worker *w, struct filch__runnable *r,
                                   struct filch__runnable *newest);

@@ -73,7 +73,7 @@ check_symbols() {
 }
 
 # Installs into a folder, then builds and runs a program against it by pkg-config.
-check_install() {
+check_install() (
     local prefix=$PWD/build/prefix source=tests/install_check.c out=build/install_check
     CC=gcc configure gcc "${gcc_options[@]}" || return 1
     rm -rf "$prefix"
@@ -88,10 +88,7 @@ check_install() {
     g++ -x c++ $flags $source -x none -o $out $libs "-Wl,-rpath,$prefix/lib" && $out || return 1
     gcc $flags $source -o $out ${static//-lfilch/-l:libfilch.a} && $out || return 1
     ! readelf -d $out | grep -q 'NEEDED.*libfilch'
-    local rc=$?
-    { set +x; } 2>/dev/null
-    return $rc
-}
+)
 
 # The examples run to a good end.
 check_examples() {

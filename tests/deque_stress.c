@@ -152,8 +152,12 @@ static bool deque_thief(uint32_t me)
     struct filch__runnable *r;
     if (filch__deque_steal(&dq.deque, me, &r) != FILCH__STEAL_TAKEN)
         return false;
-    dq.thief[me].got++;
-    dq.thief[me].wrong += !check_out(r);
+    while (r) {
+        struct filch__runnable *next = r->next;
+        dq.thief[me].got++;
+        dq.thief[me].wrong += !check_out(r);
+        r = next;
+    }
     return true;
 }
 
@@ -265,7 +269,8 @@ static bool run_job(struct job *job)
 static bool forks_thief(uint32_t me)
 {
     uint64_t word;
-    if (filch__split_steal(&fs.split, me, FILCH__UNIT_SLOT, &word) != FILCH__STEAL_TAKEN)
+    uint32_t one;
+    if (filch__split_steal(&fs.split, me, FILCH__UNIT_SLOT, 1, &word, &one) != FILCH__STEAL_TAKEN)
         return false;
     struct filch__slot *slot = &fs.slot[(filch__word_head(word) - fs.first) & FILCH__INDEX_MASK];
     bool good = run_job(slot->arg);

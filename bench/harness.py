@@ -144,6 +144,7 @@ class Harness:
             value, check, peak = call(self.build, runtime, key.bench, key.param, key.workers,
                                       self.plan.limit_s)
         except Failure as failure:
+            samples.correct = False
             self.fail(key, str(failure))
             return
         samples.spent += time.monotonic() - start

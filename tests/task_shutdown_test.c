@@ -91,10 +91,8 @@ static int wait_by_join(void *arg)
 {
     struct waiting *w = arg;
     filch_handle *h;
-    if (filch_spawn(&h, wait_by_yield, w) < 0) {
-        tally(&w->canceled);
+    if (filch_spawn(&h, wait_by_yield, w) < 0)
         return -ESHUTDOWN;
-    }
     tally(&w->started);
     int rc = filch_join(h, NULL);
     CHECK(rc == 0 || rc == -ECANCELED);

@@ -73,8 +73,8 @@ void filch__forks_reset(struct filch__forks *forks)
 /* The first fork of a fiber. Without memory all its forks stay nowhere: forks.h on positions. */
 static void open_slots(struct filch__fiber *fiber)
 {
-    size_t size =
-        fiber->stack.size > fiber->rt->slots_size ? fiber->stack.size : fiber->rt->slots_size;
+    /* A slot for each 16 bytes of the stack: more than frames on it can fork. */
+    size_t size = fiber->stack.size;
     size_t most = (size_t)(FILCH__SPLIT_CAPACITY - 1) * sizeof(struct filch__slot);
     size = size < most ? size : most;
     fiber->forks.opened = true;

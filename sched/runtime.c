@@ -16,9 +16,6 @@
 #include <string.h>
 
 #define DEQUE_CAPACITY 256
-/* A fork stack holds a slot of 16 bytes for each 16 bytes of the stack that forks: always enough.
- */
-#define SLOTS_PER_STACK 1
 /* Address space of a worker's own stack: the loop runs on fibers, so it needs little. */
 #define THREAD_STACK (256 * 1024)
 
@@ -99,7 +96,6 @@ static int build(filch_runtime *rt, const filch_options *opt, int workers)
 {
     rt->options = *opt;
     rt->stack_size = opt->stack_size ? opt->stack_size : FILCH_STACK_DEFAULT;
-    rt->slots_size = rt->stack_size * SLOTS_PER_STACK;
     filch__blocks_init(rt);
     snprintf(rt->name, sizeof rt->name, "%s", opt->name ? opt->name : "filch");
     rt->options.name = rt->name;

@@ -34,7 +34,6 @@ struct filch_runtime {
     struct filch__worker *workers;
     struct filch__arena *arena;
     size_t stack_size;
-    size_t slots_size; /* bytes of a fork stack */
     filch_options options;
     char name[16];
     /* Under fibers_lock. */

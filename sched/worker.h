@@ -40,10 +40,9 @@ struct filch__worker {
     /* Owner-only. */
     uint64_t random;
     uint32_t tick;
-    bool searching;                  /* counted in the runtime's searchers */
-    struct filch__runnable *handoff; /* what the next loop runs first */
-    void (*hook)(
-        struct filch__fiber *left); /* what remains to be done for the fiber that was left */
+    bool searching;                          /* counted in the runtime's searchers */
+    struct filch__runnable *handoff;         /* what the next loop runs first */
+    void (*hook)(struct filch__fiber *left); /* to be called for `left`: switch.h */
     struct filch__fiber *left;
     struct filch__fiber *free; /* cache of fibers */
     uint32_t free_count;

@@ -65,7 +65,7 @@ check_headers() {
 # The shared library has a versioned soname and exports names of ours only.
 check_symbols() {
     local lib=build/gcc/libfilch.so others
-    CC=gcc configure gcc "${gcc_options[@]}" && ninja -C build/gcc >/dev/null || return 1
+    CC=gcc configure gcc "${gcc_options[@]}" && ninja -C build/gcc || return 1
     readelf -d $lib | grep -q 'SONAME.*libfilch\.so\.[0-9]' || { echo 'no soname' && return 1; }
     nm -D --defined-only $lib | grep -q ' T filch_fork$' || { echo 'no filch_fork' && return 1; }
     others=$(nm -D --defined-only $lib | awk '{print $NF}' | grep -v '^filch_')
@@ -93,7 +93,7 @@ check_install() (
 # The examples run to a good end.
 check_examples() {
     local example
-    CC=gcc configure gcc "${gcc_options[@]}" && ninja -C build/gcc >/dev/null || return 1
+    CC=gcc configure gcc "${gcc_options[@]}" && ninja -C build/gcc || return 1
     for example in examples/*.c; do
         example=$(basename "$example" .c)
         timeout 60 "build/gcc/examples/example-$example" || { echo "$example failed" && return 1; }

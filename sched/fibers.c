@@ -24,6 +24,7 @@ static struct filch__fiber *structure_create(struct filch_runtime *rt)
     fiber->rt = rt;
     fiber->resume.run = filch__fiber_run_resume;
     fiber->offer.run = filch__forks_run_offer;
+    fiber->play.run = filch__forks_run_play;
     return fiber;
 }
 
@@ -72,6 +73,7 @@ struct filch__fiber *filch__fiber_acquire(struct filch_runtime *rt, struct filch
     pthread_mutex_unlock(&rt->fibers_lock);
     filch__context_init(&fiber->context, &fiber->stack, filch__worker_loop, fiber);
     fiber->own_size = size != rt->stack_size;
+    filch__store_relaxed(&fiber->room, size);
     return fiber;
 }
 

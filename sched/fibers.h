@@ -49,7 +49,11 @@ struct filch__fiber {
     struct filch__stack stack; /* map is NULL while it has none */
     bool own_size;             /* its stack was made for one task, do not reuse it */
     struct filch__fiber *next_free;
+    struct filch__fiber *loot_victim; /* forks.h: the job that it was made for */
+    struct filch__slot *loot_slot;
+    struct filch__runnable play; /* runs that job */
     /* Shared. */
+    size_t room; /* bytes of its stack */
     uint32_t wait;
     uint32_t interrupted;         /* see above */
     uint32_t offered;             /* `offer` is queued */

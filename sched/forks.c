@@ -154,19 +154,47 @@ int64_t filch__sync_slow(uintptr_t position)
     return rc;
 }
 
-enum filch__steal filch__forks_steal(struct filch__fiber *victim, uint32_t me,
-                                     struct filch__slot **slot)
+/* A fiber with room for a job of the victim, if the thief's own has not enough. False: no memory. */
+static bool make_stage(struct filch__fiber *victim, struct filch__worker *w,
+                       struct filch__fiber **stage)
+{
+    size_t need = filch__load_relaxed(&victim->room);
+    if (need <= w->rt->stack_size || (*stage && (*stage)->room >= need))
+        return true;
+    if (*stage)
+        filch__fiber_release(w, *stage);
+    *stage = filch__fiber_acquire(w->rt, NULL, need);
+    return *stage;
+}
+
+enum filch__steal filch__forks_steal(struct filch__fiber *victim, struct filch__worker *w,
+                                     struct filch__loot *loot)
 {
     uint64_t word;
     uint32_t one;
     struct filch__split *s = &victim->forks.split;
-    enum filch__steal rc = filch__split_steal(s, me, FILCH__UNIT_SLOT, 1, &word, &one);
-    if (rc == FILCH__STEAL_TAKEN)
-        *slot = (struct filch__slot *)filch__load_relaxed(&s->base) + filch__word_head(word);
+    struct filch__fiber *stage = NULL;
+    if (filch__unlikely(filch__load_relaxed(&victim->room) > w->rt->stack_size) &&
+        filch__forks_count(victim) && !make_stage(victim, w, &stage))
+        return FILCH__STEAL_BUSY;
+    enum filch__steal rc = filch__split_steal(s, w->index, FILCH__UNIT_SLOT, 1, &word, &one);
+    if (rc != FILCH__STEAL_TAKEN) {
+        if (stage)
+            filch__fiber_release(w, stage);
+        return rc;
+    }
+    /* The victim may have got another stack since the first look; now it keeps the one it has. */
+    while (!make_stage(victim, w, &stage))
+        filch__os_yield();
+    FILCH__COUNT(w, forks_stolen);
+    uintptr_t position =
+        filch__load_relaxed(&s->base) + filch__word_head(word) * sizeof(struct filch__slot);
+    *loot = (struct filch__loot){victim, (struct filch__slot *)position, stage};
     return rc;
 }
 
-struct filch__fiber *filch__forks_run(struct filch__fiber *victim, struct filch__slot *slot)
+/* On a fiber with room for it. */
+static struct filch__fiber *run_job(struct filch__fiber *victim, struct filch__slot *slot)
 {
     struct filch__fiber *me = filch__fiber_current();
     me->task = victim->task;
@@ -178,6 +206,24 @@ struct filch__fiber *filch__forks_run(struct filch__fiber *victim, struct filch_
     if (filch__load_seq_cst(&victim->awaited) != slot || !filch__unpark_claim(victim))
         return NULL;
     return filch__unpark_next(victim);
+}
+
+struct filch__fiber *filch__forks_run(const struct filch__loot *loot)
+{
+    struct filch__fiber *stage = loot->stage;
+    if (filch__likely(!stage))
+        return run_job(loot->victim, loot->slot);
+    stage->loot_victim = loot->victim;
+    stage->loot_slot = loot->slot;
+    filch__worker_current()->handoff = &stage->play;
+    return stage;
+}
+
+struct filch__fiber *filch__forks_run_play(struct filch__runnable *r)
+{
+    struct filch__fiber *stage =
+        (struct filch__fiber *)(void *)((char *)r - offsetof(struct filch__fiber, play));
+    return run_job(stage->loot_victim, stage->loot_slot);
 }
 
 void filch__forks_offer_now(struct filch__fiber *fiber)
@@ -193,15 +239,12 @@ struct filch__fiber *filch__forks_run_offer(struct filch__runnable *r)
     struct filch__fiber *victim =
         (struct filch__fiber *)(void *)((char *)r - offsetof(struct filch__fiber, offer));
     struct filch__worker *w = filch__worker_current();
-    struct filch__slot *slot;
+    struct filch__loot loot;
     /* Before the look: a fiber that suspends again from now on queues the offer itself. */
     (void)filch__exchange_acq_rel(&victim->offered, 0);
-    enum filch__steal rc = filch__forks_steal(victim, w->index, &slot);
+    enum filch__steal rc = filch__forks_steal(victim, w, &loot);
     if (rc != FILCH__STEAL_EMPTY && filch__forks_count(victim) &&
         !filch__exchange_acq_rel(&victim->offered, 1))
         filch__submit_spawn(victim->rt, &victim->offer, NULL);
-    if (rc != FILCH__STEAL_TAKEN)
-        return NULL;
-    FILCH__COUNT(w, forks_stolen);
-    return filch__forks_run(victim, slot);
+    return rc == FILCH__STEAL_TAKEN ? filch__forks_run(&loot) : NULL;
 }

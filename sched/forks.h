@@ -29,15 +29,29 @@ void filch__forks_init(struct filch__forks *forks, const uint32_t *closing);
 /* Gives the slots back. Nothing is forked there. */
 void filch__forks_reset(struct filch__forks *forks);
 
-/* Thief number me: takes the oldest job of the fiber. */
+/* A stolen job. */
+struct filch__loot {
+    struct filch__fiber *victim; /* whose fork stack... */
+    struct filch__slot *slot;    /* ...held it */
+    struct filch__fiber *stage;  /* NULL, or on which it must run: see below */
+};
+
+/*
+ * On thief w's thread: takes the oldest job of the fiber. A job counts on as much stack as the task
+ * has that forked it; where that is more than the runtime's fibers have, the thief makes a fiber
+ * for it, before it takes the job. BUSY also when there is no memory for that.
+ */
 __attribute__((warn_unused_result)) enum filch__steal
-filch__forks_steal(struct filch__fiber *victim, uint32_t me, struct filch__slot **slot);
+filch__forks_steal(struct filch__fiber *victim, struct filch__worker *w, struct filch__loot *loot);
 
 /*
  * By a worker's loop: runs a stolen job and reports its end to the victim. Returns the fiber to go
  * on with, or NULL.
  */
-struct filch__fiber *filch__forks_run(struct filch__fiber *victim, struct filch__slot *slot);
+struct filch__fiber *filch__forks_run(const struct filch__loot *loot);
+
+/* Run function of a fiber's `play`. */
+struct filch__fiber *filch__forks_run_play(struct filch__runnable *play);
 
 /* Any thread: jobs that could be stolen there, by a racy look. */
 static inline uint32_t filch__forks_count(const struct filch__fiber *fiber)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/idle.h"
 
-#include "sched/forks.h"
 #include "sched/os/clock.h"
 #include "sched/os/random.h"
 
@@ -16,10 +15,8 @@
 static bool rob(struct filch__worker *w, struct filch__worker *victim, struct filch__work *work)
 {
     struct filch__fiber *fiber = filch__load_acquire(&victim->current);
-    if (fiber && filch__forks_steal(fiber, w->index, &work->slot) == FILCH__STEAL_TAKEN) {
+    if (fiber && filch__forks_steal(fiber, w, &work->loot) == FILCH__STEAL_TAKEN) {
         work->runnable = NULL;
-        work->victim = fiber;
-        FILCH__COUNT(w, forks_stolen);
         return true;
     }
     struct filch__runnable *loot;

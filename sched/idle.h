@@ -28,13 +28,13 @@
 #define FILCH_SCHED_IDLE_H
 
 #include "sched/barrier.h"
+#include "sched/forks.h"
 #include "sched/runtime.h"
 
 /* What a worker found for itself. */
 struct filch__work {
     struct filch__runnable *runnable; /* or NULL, and then: */
-    struct filch__fiber *victim;      /* whose fork stack... */
-    struct filch__slot *slot;         /* ...held this job, which is now the worker's */
+    struct filch__loot loot;
 };
 
 /* On w's thread, nothing of its own to run. Blocks until there is work; false: the runtime ends. */

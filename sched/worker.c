@@ -172,7 +172,7 @@ static struct filch__fiber *step(struct filch__worker *w, bool *home)
     }
     if (work.runnable)
         return work.runnable->run(work.runnable);
-    return filch__forks_run(work.victim, work.slot);
+    return filch__forks_run(&work.loot);
 }
 
 void filch__worker_loop(void *arg)

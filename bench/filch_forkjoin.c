@@ -6,24 +6,6 @@
 
 static filch_runtime *runtime;
 
-static int fib(int n);
-
-/* Inline for good: then the last call of fib is one that the compiler can make a loop of. */
-__attribute__((always_inline)) static inline int fib_job(void *p)
-{
-    return fib((int)(intptr_t)p);
-}
-
-static int fib(int n)
-{
-    if (n < 2)
-        return n;
-    filch_job job = FILCH_JOB(fib_job, (void *)(intptr_t)(n - 1));
-    filch_fork(&job);
-    int a = fib(n - 2);
-    return a + filch_sync(&job);
-}
-
 struct range {
     uint64_t base;
     uint64_t leaves;
@@ -166,7 +148,7 @@ static int run(filch_fn *fn, const void *arg)
 
 int peer_fib(int n)
 {
-    return run(fib_job, (void *)(intptr_t)n);
+    return run(fib_task, (void *)(intptr_t)n);
 }
 
 uint64_t peer_skynet(uint64_t leaves)

@@ -15,6 +15,9 @@ bench_fn filch_bench_fib_spawn;
 bench_fn filch_bench_yield;
 bench_fn filch_bench_bytes_task;
 
+/* filch_fib.c: a filch_fn whose argument is n in the pointer. */
+int fib_task(void *n);
+
 /* filch_latency.c: the time until something runs, and the cost of nothing to run. */
 bench_fn filch_bench_steal;
 bench_fn filch_bench_busy_owner_steal;

@@ -42,9 +42,12 @@ static void join_all(struct batch *b)
     }
 }
 
+/* The first round touches the memory; what is measured is the second. */
 static int spawn_join(void *p)
 {
     struct batch *b = p;
+    spawn_all(b);
+    join_all(b);
     int64_t start = bench_now();
     spawn_all(b);
     join_all(b);

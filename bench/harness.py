@@ -319,7 +319,12 @@ def list_benchmarks(selected, quick):
         print(f"{' '.join(names):18} {param:>10}  {b.unit:11} {' '.join(b.runtimes)}")
 
 
+def interrupt(signum, frame):
+    raise KeyboardInterrupt
+
+
 def main():
+    signal.signal(signal.SIGTERM, interrupt)  # so that the program that runs is stopped as well
     args = arguments()
 
     def wanted(name):

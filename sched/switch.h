@@ -51,8 +51,10 @@ filch__fiber_switch(struct filch__fiber *me, struct filch__fiber *to,
     w->hook = hook;
     w->left = me;
     FILCH__COUNT(w, switches);
-    filch__store_relaxed(&w->counters.forks, w->counters.forks + me->forks.counted);
-    filch__store_relaxed(&me->forks.counted, 0);
+    if (filch__unlikely(me->forks.counted)) {
+        filch__store_relaxed(&w->counters.forks, w->counters.forks + me->forks.counted);
+        filch__store_relaxed(&me->forks.counted, 0);
+    }
     to->worker = w;
     filch__store_release(&w->current, to);
     filch__forks_enter(&to->forks);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! Peer: rayon. Two branches by `join`; more by `join` of halves, which makes one fork fewer than
-//! there are branches and is faster than `scope`, where every task is a heap allocation.
+//! there are branches and needs no heap allocation, as each task of a `scope` does.
 //!
 //! The functions that bench/driver.h asks of a peer; the work inside the tasks is the shared C.
 

@@ -54,8 +54,7 @@ static inline void filch__idle_notify(struct filch_runtime *rt)
 /* On w's thread: queues new work of this runtime, newest first. Never fails. */
 static inline void filch__submit_spawn_here(struct filch__worker *w, struct filch__runnable *r)
 {
-    if (filch__unlikely(!filch__deque_push(&w->spawned, r)))
-        filch__injector_push(&w->rt->injector, r);
+    filch__worker_push(w, &w->spawned, r);
     filch__idle_notify(w->rt);
 }
 

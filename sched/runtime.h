@@ -45,6 +45,14 @@ struct filch_runtime {
     struct filch_runtime *next;
 };
 
+/* On w's thread: onto d, one of its deques; to the injector where that is full. Never fails. */
+static inline void filch__worker_push(struct filch__worker *w, struct filch__deque *d,
+                                      struct filch__runnable *r)
+{
+    if (filch__unlikely(!filch__deque_push(d, r)))
+        filch__injector_push(&w->rt->injector, r);
+}
+
 /* rt itself, or the default runtime, made now if need be. *out is borrowed. -ENOMEM and others. */
 int filch__runtime_get(filch_runtime *rt, filch_runtime **out);
 

@@ -21,20 +21,13 @@
 /* How deep a join looks for its task among the newest. */
 #define DEPTH 8
 
-static void push_or_inject(struct filch__worker *w, struct filch__deque *d,
-                           struct filch__runnable *r)
-{
-    if (!filch__deque_push(d, r))
-        filch__injector_push(&w->rt->injector, r);
-}
-
 void filch__worker_keep(struct filch__worker *w, struct filch__runnable *r)
 {
     if (!r)
         return;
     while (r) {
         struct filch__runnable *next = r->next;
-        push_or_inject(w, &w->ready, r);
+        filch__worker_push(w, &w->ready, r);
         r = next;
     }
     filch__idle_notify(w->rt);
@@ -102,7 +95,7 @@ bool filch__worker_take_back_deep(struct filch__worker *w, struct filch__runnabl
     }
     if (n > 0) {
         while (n > 0)
-            push_or_inject(w, &w->spawned, above[--n]);
+            filch__worker_push(w, &w->spawned, above[--n]);
         filch__idle_notify(w->rt); /* a sleeper may have looked while they were out */
     }
     return newest;
@@ -132,7 +125,7 @@ static void submit(struct filch_runtime *rt, struct filch__runnable *r,
         if (pinned != w)
             filch__idle_wake(pinned);
     } else {
-        push_or_inject(w, fresh ? &w->spawned : &w->ready, r);
+        filch__worker_push(w, fresh ? &w->spawned : &w->ready, r);
         filch__idle_notify(rt);
     }
 }

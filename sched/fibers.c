@@ -2,6 +2,7 @@
 #include "sched/fibers.h"
 
 #include "sched/forks.h"
+#include "sched/os/clock.h"
 #include "sched/os/memory.h"
 #include "sched/runtime.h"
 #include "sched/switch.h"
@@ -233,6 +234,8 @@ int filch__park(void)
         return 0;
     if (!can_leave(me->worker))
         return -ENOMEM;
+    if (!me->waiting.since)
+        filch__store_relaxed(&me->waiting.since, filch__now_coarse());
     leave(me, filch__worker_pick(me->worker), suspend_left);
     return 0;
 }
@@ -317,9 +320,13 @@ struct filch__fiber *filch__unpark_next(struct filch__fiber *fiber)
 void filch__fiber_clear_task(struct filch__fiber *fiber)
 {
     filch__fp_control_restore(&fiber->worker->fp);
-    fiber->task = NULL;
+    filch__store_relaxed(&fiber->task, NULL);
     fiber->pinned = NULL;
     fiber->forks.cancelled = filch__forks_foreign.cancelled;
+    if (filch__unlikely(fiber->frame != NULL)) { /* a stolen job's: not opened here */
+        filch__store_relaxed(&fiber->frame, NULL);
+        fiber->forks.closing = &fiber->rt->closing;
+    }
 }
 
 struct filch__fiber *filch__fiber_run_resume(struct filch__runnable *r)

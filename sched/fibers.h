@@ -37,14 +37,24 @@
 #include "sched/runnable.h"
 
 struct filch__worker;
+struct filch__frame;
 
 enum filch__wait { FILCH__RUNNING, FILCH__NOTIFIED, FILCH__SUSPENDED };
+
+/* What a fiber waits for, for whoever looks at it from outside. */
+struct filch__waiting {
+    const char *what; /* NULL: it does not wait */
+    const void *on;   /* what that is about; the meaning depends on `what` */
+    int64_t since; /* when it suspended, to some milliseconds; 0: not yet; negative: not before */
+};
 
 struct filch__fiber {
     struct filch__forks forks; /* first: forks and fiber have one address */
     /* Owner-only: the thread that runs it, or the worker that holds it free. */
     struct filch__worker *worker; /* that runs it now */
     void *task;                   /* of the upper floor: for what this runs; thieves copy it */
+    const uint32_t *cancelled;    /* what filch_cancelled reads outside of all frames of the task */
+    void *cleanup;                /* of the upper floor: to be done when the task ends */
     struct filch__context context;
     struct filch__stack stack; /* map is NULL while it has none */
     bool own_size;             /* its stack was made for one task, do not reuse it */
@@ -55,9 +65,12 @@ struct filch__fiber {
     /* Shared. */
     size_t room; /* bytes of its stack */
     uint32_t wait;
-    uint32_t interrupted;         /* see above */
-    uint32_t offered;             /* `offer` is queued */
-    struct filch__slot *awaited;  /* the stolen job whose end this fiber waits for */
+    uint32_t interrupted;        /* see above */
+    uint32_t offered;            /* `offer` is queued */
+    struct filch__slot *awaited; /* the stolen job whose end this fiber waits for */
+    struct filch__waiting waiting;
+    struct filch__frame *frame; /* the innermost: frames.h */
+    uint32_t frame_lock;
     struct filch__worker *pinned; /* resumes only there; set before the fiber can suspend */
     struct filch__runnable resume;
     struct filch__runnable offer; /* queued while it is suspended with jobs to steal */
@@ -74,6 +87,12 @@ static inline struct filch__fiber *filch__fiber_current(void)
 {
     struct filch__forks *forks = filch__forks_current();
     return forks == &filch__forks_foreign ? NULL : (struct filch__fiber *)(void *)forks;
+}
+
+/* The same on a worker. */
+static inline struct filch__fiber *filch__fiber_here(void)
+{
+    return (struct filch__fiber *)(void *)filch__forks_current();
 }
 
 static inline struct filch__fiber *filch__fiber_of_resume(struct filch__runnable *r)
@@ -133,8 +152,31 @@ filch__unpark_next(struct filch__fiber *fiber);
 /* On a fiber. Lets all that is ready here run first. 0, or -ENOMEM as above. */
 int filch__fiber_yield(void);
 
-/* The task that ran on it has ended. */
+/* On the fiber, which runs nothing so far: a task, or a job of one, begins. */
+static inline void filch__fiber_set_task(struct filch__fiber *fiber, void *task,
+                                         const uint32_t *cancelled)
+{
+    filch__store_release(&fiber->task, task); /* with what it points to, for those who look on */
+    fiber->cancelled = cancelled;
+    fiber->forks.cancelled = cancelled;
+}
+
+/* That has ended. */
 void filch__fiber_clear_task(struct filch__fiber *fiber);
+
+/* Around a wait of the fiber: what a dump says of it. */
+static inline void filch__fiber_begin_wait(struct filch__fiber *fiber, const char *what,
+                                           const void *on)
+{
+    filch__store_relaxed(&fiber->waiting.since, 0);
+    filch__store_relaxed(&fiber->waiting.on, on);
+    filch__store_release(&fiber->waiting.what, what);
+}
+
+static inline void filch__fiber_end_wait(struct filch__fiber *fiber)
+{
+    filch__store_relaxed(&fiber->waiting.what, NULL);
+}
 
 /* Names a task to whoever reads a diagnosis; set by the upper floor before there are tasks. Callable
  * in a signal handler. */

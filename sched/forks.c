@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/forks.h"
 
+#include "sched/frames.h"
 #include "sched/idle.h"
 #include "sched/os/clock.h"
+#include "sched/os/die.h"
 #include "sched/os/reserve.h"
 #include "sched/runtime.h"
 
@@ -132,11 +134,13 @@ static void await_thief(struct filch__slot *slot)
     }
     struct filch__fiber *fiber = filch__fiber_current();
     filch__store_relaxed(&fiber->awaited, slot);
+    filch__fiber_begin_wait(fiber, "a stolen job", NULL);
     filch__fence_seq_cst();
     while (!done(slot))
         if (filch__park() < 0)
             filch__os_yield(); /* no fiber to go on with: wait here, the thief needs nothing of us
                                 */
+    filch__fiber_end_wait(fiber);
     filch__store_relaxed(&fiber->awaited, NULL);
 }
 
@@ -196,10 +200,16 @@ enum filch__steal filch__forks_steal(struct filch__fiber *victim, struct filch__
 /* On a fiber with room for it. */
 static struct filch__fiber *run_job(struct filch__fiber *victim, struct filch__slot *slot)
 {
-    struct filch__fiber *me = filch__fiber_current();
-    me->task = victim->task;
-    me->forks.cancelled = victim->forks.cancelled;
+    struct filch__fiber *me = filch__fiber_here();
+    struct filch__frame *frame = filch__frame_of_job(victim, (uintptr_t)slot);
+    filch__fiber_set_task(me, victim->task, victim->cancelled);
+    if (filch__unlikely(frame != NULL)) {
+        filch__store_relaxed(&me->frame, frame);
+        filch__frames_restore(me, frame);
+    }
     int rc = filch__load_relaxed(&slot->fn)(filch__load_relaxed(&slot->arg));
+    if (filch__unlikely(me->frame != frame))
+        filch__die("a forked job has returned with a scope, shield or binding open");
     filch__fiber_clear_task(me);
     filch__store_relaxed(&slot->arg, (void *)(intptr_t)rc);
     (void)filch__exchange_seq_cst(&slot->fn, FILCH__DONE);

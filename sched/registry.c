@@ -8,6 +8,8 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static filch_runtime *runtimes; /* under lock */
 
+void (*filch__runtime_closing)(filch_runtime *rt);
+
 static pthread_mutex_t default_lock = PTHREAD_MUTEX_INITIALIZER;
 static filch_runtime *default_runtime; /* written under default_lock */
 

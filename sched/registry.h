@@ -17,4 +17,8 @@ void filch__registry_init_process(void);
 void filch__registry_add(filch_runtime *rt);
 void filch__registry_remove(filch_runtime *rt);
 
+/* Told of each runtime that begins to close, after `closing` is set; set by the upper floor before
+ * there are runtimes, or NULL. */
+extern void (*filch__runtime_closing)(filch_runtime *rt);
+
 #endif

@@ -4,7 +4,9 @@
 #include "sched/admission.h"
 #include "sched/barrier.h"
 #include "sched/blocks.h"
+#include "sched/clock.h"
 #include "sched/forks.h"
+#include "sched/frames.h"
 #include "sched/idle.h"
 #include "sched/os/clock.h"
 #include "sched/os/cpus.h"
@@ -54,6 +56,7 @@ static void free_workers(filch_runtime *rt)
     for (uint32_t i = 0; i < rt->worker_count; i++)
         worker_clear(&rt->workers[i]);
     filch__free(rt->arena, rt->workers, rt->worker_count * sizeof *rt->workers, 64);
+    pthread_mutex_destroy(&rt->clock_lock);
 }
 
 static void stop_threads(filch_runtime *rt, uint32_t started)
@@ -106,6 +109,7 @@ static int build(filch_runtime *rt, const filch_options *opt, int workers)
         return -ENOMEM;
     memset(rt->workers, 0, size);
     rt->worker_count = (uint32_t)workers;
+    pthread_mutex_init(&rt->clock_lock, NULL);
     int rc = 0;
     for (int i = 0; i < workers && rc == 0; i++)
         rc = worker_init(rt, &rt->workers[i], (uint32_t)i);
@@ -165,6 +169,15 @@ static void interrupt_all_fibers(filch_runtime *rt)
     pthread_mutex_unlock(&rt->fibers_lock);
 }
 
+/* The calling thread has a frame open for whose end rt would wait. */
+static bool thread_keeps(const filch_runtime *rt)
+{
+    const struct filch__frame *frame = *filch__frames_of_thread();
+    while (frame && frame->rt != rt)
+        frame = frame->outer;
+    return frame;
+}
+
 int filch_runtime_destroy(filch_runtime *rt)
 {
     if (!rt)
@@ -173,13 +186,18 @@ int filch_runtime_destroy(filch_runtime *rt)
         return -ESHUTDOWN;
     if (filch__worker_current())
         return -EDEADLK;
+    if (thread_keeps(rt))
+        return -EBUSY;
     if (filch__exchange_seq_cst(&rt->closing, 1))
         return -EALREADY;
     filch__barrier_heavy();
+    if (filch__runtime_closing)
+        filch__runtime_closing(rt);
     interrupt_all_fibers(rt);
     filch__admission_await_end(rt);
     filch__registry_remove(rt);
     stop_threads(rt, rt->worker_count);
+    filch__clock_end(rt);
     int64_t blocks = 0;
     for (uint32_t i = 0; i < rt->worker_count; i++) {
         filch__blocks_flush(&rt->workers[i]);

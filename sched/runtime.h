@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 struct filch__arena;
+struct filch__clock;
 
 struct filch_runtime {
     /* Shared, often written. */
@@ -28,7 +29,8 @@ struct filch_runtime {
     /* Shared, hardly ever written. */
     uint32_t closing __attribute__((aligned(64)));
     uint32_t stop;
-    uint32_t lost; /* to a fork(2): the threads are not in this process */
+    uint32_t lost;              /* to a fork(2): the threads are not in this process */
+    struct filch__clock *clock; /* written once, under clock_lock; NULL: no timer was started */
     /* Immutable. */
     uint32_t worker_count __attribute__((aligned(64)));
     struct filch__worker *workers;
@@ -41,6 +43,7 @@ struct filch_runtime {
     struct filch__fiber *fibers;    /* all, by next_all */
     struct filch__fiber *stackless; /* those without a stack, by next_free */
     size_t fibers_with_stack;
+    pthread_mutex_t clock_lock;
     /* Under the lock of the list of runtimes. */
     struct filch_runtime *next;
 };

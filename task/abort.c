@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "task/task.h"
+#include "task/cancel.h"
 
 #include <errno.h>
 
@@ -7,9 +7,9 @@ static int abort_task(struct filch_handle *t)
 {
     if (!t)
         return -EINVAL;
-    filch__store_relaxed(&t->cancelled, 1);
+    filch__store_relaxed(&t->cancelled, FILCH_CAUSE_ABORT);
     if (filch__state_abort(&t->state) == FILCH__ABORT_NOTIFY && !filch__load_relaxed(&t->rt->lost))
-        filch__task_wake_waits(t);
+        filch__cancel_inside(t);
     return 0;
 }
 

@@ -22,25 +22,23 @@ static int await_release(const struct filch_handle *t)
     return 0;
 }
 
-static int await_on_thread(struct filch_handle *t, struct filch__joiner *joiner)
+/* ended: the finisher may look at it until the release. */
+static int await_on_thread(struct filch_handle *t, uint32_t *ended)
 {
-    t->joiner = joiner;
-    filch__store_relaxed(&t->joiner_fiber, NULL);
+    filch__store_relaxed(&t->joiner, (uintptr_t)ended | FILCH__JOINER_THREAD);
     if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
         return 0;
-    while (!filch__load_acquire(&joiner->ended))
-        filch__futex_wait(&joiner->ended, 0, FILCH_NEVER);
+    while (!filch__load_acquire(ended))
+        filch__futex_wait(ended, 0, FILCH_NEVER);
     return 0;
 }
 
 /* Suspends until t has ended. */
-static int await_on_fiber(struct filch_handle *t, struct filch__joiner *joiner, bool cancellable)
+static int await_on_fiber(struct filch_handle *t, struct filch__fiber *me, bool cancellable)
 {
-    struct filch__fiber *me = joiner->fiber;
     struct filch__worker *w = me->worker;
     bool queued = !(filch__load_relaxed(&t->state) & FILCH__TASK_RUNNING);
-    t->joiner = joiner;
-    filch__store_relaxed(&t->joiner_fiber, w->rt == t->rt ? me : NULL);
+    filch__store_relaxed(&t->joiner, (uintptr_t)me | (w->rt == t->rt ? 0 : FILCH__JOINER_FOREIGN));
     if (queued && w->rt == t->rt && filch__park_prepare() == 0 &&
         filch__worker_take_back(w, &t->runnable)) {
         bool here = t->runnable.run == filch__task_run; /* else it goes to a stack of its own */
@@ -70,16 +68,15 @@ static int await_on_fiber(struct filch_handle *t, struct filch__joiner *joiner, 
 
 int filch__task_await_end(struct filch_handle *t, bool cancellable)
 {
-    struct filch__joiner joiner = {0}; /* the finisher may look at it until the release */
+    uint32_t ended = 0;
     if (!(filch__load_acquire(&t->state) & FILCH__TASK_FINISHED)) {
         if (filch__load_relaxed(&t->rt->lost))
             return -ESHUTDOWN;
         struct filch__fiber *me = filch__fiber_current();
         struct filch__strand strand;
-        joiner.fiber = me;
         if (me)
-            filch__wait_begin(&strand, me);
-        int rc = me ? await_on_fiber(t, &joiner, cancellable) : await_on_thread(t, &joiner);
+            filch__wait_begin(&strand, me, "the end of task", t);
+        int rc = me ? await_on_fiber(t, me, cancellable) : await_on_thread(t, &ended);
         if (me)
             filch__wait_end(&strand);
         if (rc < 0)
@@ -142,7 +139,7 @@ int filch_run(filch_runtime *rt, filch_fn *fn, void *arg)
     filch_handle *h;
     int rc = filch__fiber_current() ? filch__park_prepare() : 0;
     if (rc == 0)
-        rc = filch_spawn_with(&h, &(filch_spawn_options){.runtime = rt}, fn, arg);
+        rc = filch__task_spawn(NULL, &h, &(filch_spawn_options){.runtime = rt}, fn, arg);
     if (rc < 0)
         return rc;
     int result;

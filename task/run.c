@@ -2,9 +2,12 @@
 /* Running a task, and its end. */
 #include "sched/admission.h"
 #include "sched/blocks.h"
+#include "sched/frames.h"
 #include "sched/os/die.h"
 #include "sched/os/futex.h"
-#include "task/task.h"
+#include "task/cancel.h"
+#include "task/cleanup.h"
+#include "task/scope.h"
 
 #include <errno.h>
 
@@ -22,8 +25,8 @@ void filch__task_drop_result(struct filch_handle *t)
 void filch__task_report(struct filch_handle *t)
 {
     const filch_options *options = &t->rt->options;
-    if (t->result >= 0 || t->result == -ECANCELED)
-        return;
+    if (t->result >= 0 || t->result == -ECANCELED || t->scope)
+        return; /* a scope keeps account of its children */
     filch__add_relaxed(&t->rt->failures, 1);
     if (options->on_failure)
         options->on_failure(options->on_failure_ctx, t->extra ? t->extra->name : "", t->result);
@@ -32,12 +35,12 @@ void filch__task_report(struct filch_handle *t)
 /* After the end of t, of which the caller holds SCHEDULER. Returns the fiber to go on with. */
 static struct filch__fiber *wake_joiner(struct filch_handle *t)
 {
-    struct filch__joiner *joiner = t->joiner;
-    struct filch__fiber *fiber = joiner->fiber;
-    if (fiber)
-        return filch__unpark_claim(fiber) ? fiber : NULL;
-    filch__store_release(&joiner->ended, 1);
-    filch__futex_wake(&joiner->ended, 1);
+    uintptr_t joiner = filch__load_relaxed(&t->joiner);
+    void *who = (void *)(joiner & ~(uintptr_t)FILCH__JOINER_TAGS);
+    if (!(joiner & FILCH__JOINER_THREAD))
+        return filch__unpark_claim((struct filch__fiber *)who) ? who : NULL;
+    filch__store_release((uint32_t *)who, 1);
+    filch__futex_wake((uint32_t *)who, 1);
     return NULL;
 }
 
@@ -49,11 +52,13 @@ static struct filch__fiber *wake_joiner(struct filch_handle *t)
  */
 static bool finish_joined(struct filch_handle *t, struct filch__fiber **next)
 {
-    struct filch__fiber *fiber = filch__load_relaxed(&t->joiner_fiber);
-    if (!filch__state_is_joined(&t->state) || !fiber || !filch__unpark_claim(fiber))
+    uintptr_t joiner = filch__load_relaxed(&t->joiner);
+    struct filch__fiber *fiber = (struct filch__fiber *)joiner;
+    if (!filch__state_is_joined(&t->state) || !joiner || joiner & FILCH__JOINER_TAGS ||
+        !filch__unpark_claim(fiber))
         return false;
     /* A claimed fiber stands still: if it is the joiner now it remains so. */
-    if (!filch__state_is_joined(&t->state) || filch__load_relaxed(&t->joiner_fiber) != fiber) {
+    if (!filch__state_is_joined(&t->state) || filch__load_relaxed(&t->joiner) != joiner) {
         filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
         return false;
     }
@@ -63,18 +68,50 @@ static bool finish_joined(struct filch_handle *t, struct filch__fiber **next)
     return true;
 }
 
+static enum filch__finish publish_end(struct filch_handle *t)
+{
+    enum filch__finish action = filch__state_finish(&t->state, false, t->scope);
+    if (filch__likely(action != FILCH__FINISH_ABORTED))
+        return action;
+    filch__task_forget_fiber(t);
+    return filch__state_finish(&t->state, true, t->scope);
+}
+
+/* The end of a scope's child. The scope is told last: it may close then. */
+static struct filch__fiber *finish_child(struct filch_handle *t)
+{
+    struct filch__fiber *joiner = NULL;
+    bool alone = filch__state_is_alone(&t->state);
+    filch__scope_observe(t->scope, t);
+    enum filch__finish action = alone ? FILCH__FINISH_RESULT : publish_end(t);
+    if (action == FILCH__FINISH_RESULT)
+        filch__task_drop_result(t);
+    else if (action == FILCH__FINISH_WAKE)
+        joiner = wake_joiner(t);
+    struct filch__region *scope = &t->scope->region;
+    bool marked;
+    struct filch__fiber *opener = filch__scope_child_ended(t, &marked);
+    if (alone || filch__state_release(&t->state) == FILCH__LAST_FREE)
+        filch__task_free(t);
+    if (filch__unlikely(marked))
+        filch__region_spread(scope);
+    filch__retire(filch__worker_current());
+    if (joiner && opener)
+        filch__unpark(opener);
+    else if (opener && filch__unpark_claim(opener))
+        joiner = opener;
+    return joiner ? filch__unpark_next(joiner) : NULL;
+}
+
 /* Returns the fiber to go on with, or NULL. */
 static struct filch__fiber *finish(struct filch_handle *t)
 {
     struct filch__fiber *next = NULL;
+    if (t->scope)
+        return finish_child(t);
     if (finish_joined(t, &next))
         return next;
-    enum filch__finish action = filch__state_finish(&t->state, false);
-    if (filch__unlikely(action == FILCH__FINISH_ABORTED)) {
-        filch__task_forget_fiber(t);
-        action = filch__state_finish(&t->state, true);
-    }
-    switch (action) {
+    switch (publish_end(t)) {
     case FILCH__FINISH_ABORTED: /* not a second time */
     case FILCH__FINISH_LEAVE:
         filch__retire(filch__worker_current());
@@ -93,16 +130,29 @@ static struct filch__fiber *finish(struct filch_handle *t)
     return next ? filch__unpark_next(next) : NULL;
 }
 
+/* fn has returned: what it left behind. */
+static void clean_up(struct filch_handle *t, struct filch__fiber *fiber)
+{
+    if (fiber->frame)
+        filch__die_named("a task has returned with a scope, shield or binding open",
+                         filch__task_name(t));
+    filch__cleanup_run(&fiber->cleanup, &t->lock, t->rt);
+    if (fiber->frame)
+        filch__die_named("a deferred function has left a scope, shield or binding open",
+                         filch__task_name(t));
+}
+
 /* Runs what was started, to its end. */
 static struct filch__fiber *run(struct filch_handle *t, bool started)
 {
-    struct filch__fiber *fiber = filch__fiber_current();
-    fiber->task = t;
-    fiber->forks.cancelled = &t->cancelled;
+    struct filch__fiber *fiber = filch__fiber_here();
+    filch__fiber_set_task(fiber, t, &t->cancelled);
     fiber->pinned = t->extra ? t->extra->pinned : NULL;
     t->result = started && !filch__load_relaxed(&t->rt->closing) ? t->fn(t->arg) : -ECANCELED;
     if (filch__unlikely(!filch__worker_current()))
         filch__die("a task has returned in the child of a fork(2) that it made");
+    if (filch__unlikely(fiber->frame || fiber->cleanup))
+        clean_up(t, fiber);
     if (t->extra && t->extra->arg_drop)
         t->extra->arg_drop(t->arg);
     filch__fiber_clear_task(fiber);

@@ -2,7 +2,8 @@
 #include "sched/admission.h"
 #include "sched/blocks.h"
 #include "sched/idle.h"
-#include "task/task.h"
+#include "task/argument.h"
+#include "task/scope.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,26 +31,39 @@ static struct layout layout_of(const filch_spawn_options *o)
     return l;
 }
 
-static void init(struct filch_handle *t, filch_runtime *rt, filch_fn *fn, void *arg, bool handle,
-                 size_t size)
+static inline void init(struct filch_handle *t, filch_runtime *rt, struct filch__scope *scope,
+                        filch_fn *fn, void *arg, bool handle, size_t size)
 {
+    bool kept = scope && scope->collect && !handle;
     t->runnable.run = filch__task_run;
     t->fn = fn;
     t->arg = arg;
     t->rt = rt;
     t->extra = NULL;
+    t->scope = scope;
     t->block_size = (uint32_t)size;
-    t->state = FILCH__TASK_SCHEDULER | (handle ? FILCH__TASK_HANDLE : 0);
+    t->state = FILCH__TASK_SCHEDULER | (handle || kept ? FILCH__TASK_HANDLE : 0);
     t->cancelled = 0;
     t->lock = 0;
+    t->kept = kept;
     t->fiber = NULL;
     t->strands = NULL;
-    t->joiner_fiber = NULL;
+    t->regions = NULL;
+    t->joiner = 0;
 }
 
-/* w is filch__worker_of(rt). */
-static int spawn_plain(filch_runtime *rt, struct filch__worker *w, filch_handle **h, filch_fn *fn,
-                       void *arg)
+/* A spawn that was refused after it had got its memory. */
+static int give_back(filch_runtime *rt, struct filch_handle *t, size_t size, int rc)
+{
+    filch__block_free(rt, filch__worker_of(rt), t, size);
+    filch__unadmit(rt);
+    return rc;
+}
+
+/* w is filch__worker_of(rt). scope may be NULL. */
+__attribute__((always_inline)) static inline int
+spawn_plain(filch_runtime *rt, struct filch__worker *w, struct filch__scope *scope,
+            filch_handle **h, filch_fn *fn, void *arg)
 {
     size_t size = FILCH__BLOCK_COMMON;
     if (!filch__admit(rt, w))
@@ -59,7 +73,9 @@ static int spawn_plain(filch_runtime *rt, struct filch__worker *w, filch_handle 
         filch__unadmit(rt);
         return -ENOMEM;
     }
-    init(t, rt, fn, arg, h, size);
+    init(t, rt, scope, fn, arg, h, size);
+    if (scope && filch__unlikely(!filch__scope_adopt(scope, t)))
+        return give_back(rt, t, size, -EINVAL);
     if (h)
         *h = t;
     if (w)
@@ -82,7 +98,7 @@ static void init_extra(struct filch_handle *t, const filch_spawn_options *o, con
         .cancel_on_drop = o->cancel_on_drop,
     };
     if (o->name)
-        strncpy(t->extra->name, o->name, sizeof t->extra->name - 1);
+        filch__name_copy(t->extra->name, o->name);
     if (o->arg_size)
         t->arg = memcpy(block + l->arg, t->arg, o->arg_size);
     memset(t->extra->result, 0, o->result_size);
@@ -99,25 +115,26 @@ static int make_stack(struct filch_handle *t, size_t size)
     return t->extra->own_fiber ? 0 : -ENOMEM;
 }
 
-static int spawn_extra(filch_runtime *rt, filch_handle **h, const filch_spawn_options *o,
-                       filch_fn *fn, void *arg)
+static int spawn_extra(filch_runtime *rt, struct filch__scope *scope, filch_handle **h,
+                       const filch_spawn_options *o, filch_fn *fn, void *arg)
 {
     struct layout l = layout_of(o);
     struct filch__worker *w = filch__worker_of(rt);
     if (!filch__admit(rt, w))
         return -ESHUTDOWN;
     struct filch_handle *t = filch__block_alloc(rt, w, l.size);
-    if (t) {
-        init(t, rt, fn, arg, h, l.size);
-        init_extra(t, o, &l);
-        if (make_stack(t, o->stack_size) < 0) {
-            filch__block_free(rt, w, t, l.size);
-            t = NULL;
-        }
-    }
     if (!t) {
         filch__unadmit(rt);
         return -ENOMEM;
+    }
+    init(t, rt, scope, fn, arg, h, l.size);
+    init_extra(t, o, &l);
+    if (scope && !filch__scope_adopt(scope, t))
+        return give_back(rt, t, l.size, -EINVAL);
+    if (make_stack(t, o->stack_size) < 0) {
+        if (scope)
+            filch__scope_disown(t);
+        return give_back(rt, t, l.size, -ENOMEM);
     }
     struct filch__worker *pinned = t->extra->pinned;
     if (h)
@@ -134,33 +151,72 @@ static bool valid(const filch_runtime *rt, const filch_spawn_options *o)
            o->arg_size <= MOVED_MAX && o->result_size <= MOVED_MAX;
 }
 
-int filch_spawn_with(filch_handle **h, const filch_spawn_options *o, filch_fn *fn, void *arg)
+static const filch_spawn_options defaults;
+
+/* The runtime of the new task. */
+static int choose_runtime(const struct filch__scope *scope, const filch_spawn_options *o,
+                          filch_runtime **rt)
 {
-    static const filch_spawn_options defaults;
-    o = o ? o : &defaults;
-    filch_runtime *rt = o->runtime;
     struct filch__worker *w = filch__worker_current();
+    if (scope) {
+        *rt = scope->region.rt;
+        return o->runtime && o->runtime != *rt ? -EINVAL : 0;
+    }
+    return filch__runtime_get(!o->runtime && w ? w->rt : o->runtime, rt);
+}
+
+int filch__task_spawn(struct filch__scope *scope, filch_handle **h, const filch_spawn_options *o,
+                      filch_fn *fn, void *arg)
+{
+    filch_runtime *rt;
     if (!fn)
         return -EINVAL;
-    if (!rt && w)
-        rt = w->rt;
-    int rc = filch__runtime_get(rt, &rt);
+    int rc = choose_runtime(scope, o, &rt);
     if (rc < 0)
         return rc;
     if (!valid(rt, o))
         return -EINVAL;
     bool plain = !o->name && !o->worker && !o->stack_size && !o->arg_size && !o->arg_drop &&
                  !o->result_size && !o->result_drop && !o->cancel_on_drop;
-    return plain ? spawn_plain(rt, filch__worker_of(rt), h, fn, arg)
-                 : spawn_extra(rt, h, o, fn, arg);
+    return plain ? spawn_plain(rt, filch__worker_of(rt), scope, h, fn, arg)
+                 : spawn_extra(rt, scope, h, o, fn, arg);
+}
+
+int filch_spawn_with(filch_handle **h, const filch_spawn_options *o, filch_fn *fn, void *arg)
+{
+    filch__argument_check(o, fn, arg);
+    return filch__task_spawn(NULL, h, o ? o : &defaults, fn, arg);
 }
 
 int filch_spawn(filch_handle **h, filch_fn *fn, void *arg)
 {
     struct filch__worker *w = filch__worker_current();
+    filch__argument_check(NULL, fn, arg);
     if (filch__likely(w && fn))
-        return spawn_plain(w->rt, w, h, fn, arg);
-    return filch_spawn_with(h, NULL, fn, arg);
+        return spawn_plain(w->rt, w, NULL, h, fn, arg);
+    return filch__task_spawn(NULL, h, &defaults, fn, arg);
+}
+
+/* Closed, never opened, or gone with its runtime to another process. */
+static bool is_open(filch_scope *s)
+{
+    return s && filch__load_relaxed(&filch__scope_of(s)->region.life) == FILCH__REGION_OPEN;
+}
+
+int filch_scope_spawn_with(filch_scope *s, filch_handle **h, const filch_spawn_options *o,
+                           filch_fn *fn, void *arg)
+{
+    if (!is_open(s))
+        return -EINVAL;
+    return filch__task_spawn(filch__scope_of(s), h, o ? o : &defaults, fn, arg);
+}
+
+int filch_scope_spawn(filch_scope *s, filch_handle **h, filch_fn *fn, void *arg)
+{
+    struct filch__worker *w = filch__worker_current();
+    if (filch__likely(w && fn && is_open(s) && filch__scope_of(s)->region.rt == w->rt))
+        return spawn_plain(w->rt, w, filch__scope_of(s), h, fn, arg);
+    return filch_scope_spawn_with(s, h, NULL, fn, arg);
 }
 
 const char *filch__task_name(const void *task)

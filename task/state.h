@@ -14,8 +14,9 @@
  *   start          scheduler  +RUNNING; SKIP if ABORT was there
  *   start_joined   handle     +RUNNING +JOINER, by a joiner that holds the queued task
  *   finish         scheduler  +FINISHED. With a joiner SCHEDULER stays until it was woken, and
- *                             without a handle until the result was dropped; else it goes too,
- *                             and after that nothing is touched any more
+ *                             without a handle until the result was dropped; of a scope's child,
+ *                             until the scope knows; else it goes too, and after that nothing is
+ *                             touched any more
  *   finish_joined  scheduler  +FINISHED -SCHEDULER, for a joiner that it has claimed
  *   release        scheduler  -SCHEDULER
  *   add_joiner     handle     +JOINER, unless FINISHED
@@ -69,13 +70,13 @@ FILCH__MUST enum filch__start filch__state_start_joined(uint32_t *state)
 
 enum filch__finish {
     FILCH__FINISH_ABORTED, /* not finished: meet the aborter first, then finish again */
-    FILCH__FINISH_LEAVE,   /* touch nothing any more */
+    FILCH__FINISH_LEAVE,   /* touch nothing any more; of a child: release */
     FILCH__FINISH_WAKE,    /* wake the joiner, then release */
     FILCH__FINISH_RESULT,  /* nobody will join: drop the result, then release */
 };
 
-/* met: the caller has met the aborter, if there was one. */
-FILCH__MUST enum filch__finish filch__state_finish(uint32_t *state, bool met)
+/* met: the caller has met the aborter, if there was one. child: of a scope. */
+FILCH__MUST enum filch__finish filch__state_finish(uint32_t *state, bool met, bool child)
 {
     uint32_t old = filch__load_relaxed(state);
     for (;;) {
@@ -87,7 +88,7 @@ FILCH__MUST enum filch__finish filch__state_finish(uint32_t *state, bool met)
             action = FILCH__FINISH_RESULT;
         else if (old & FILCH__TASK_JOINER)
             action = FILCH__FINISH_WAKE;
-        else
+        else if (!child)
             to &= ~(uint32_t)FILCH__TASK_SCHEDULER;
         if (filch__cas_acq_rel(state, &old, to))
             return action;
@@ -103,6 +104,15 @@ static inline bool filch__state_is_joined(const uint32_t *state)
 {
     return filch__load_acquire(state) ==
            (FILCH__TASK_RUNNING | FILCH__TASK_JOINER | FILCH__TASK_HANDLE | FILCH__TASK_SCHEDULER);
+}
+
+/*
+ * Whether a scope's running child is known to its scope alone: without handles nobody can add one. Then
+ * its end needs no transition: out of the scope's list it belongs to the caller.
+ */
+static inline bool filch__state_is_alone(const uint32_t *state)
+{
+    return (filch__load_acquire(state) & FILCH__TASK_REFS) == FILCH__TASK_SCHEDULER;
 }
 
 static inline void filch__state_finish_joined(uint32_t *state)

@@ -13,11 +13,16 @@
 #include "task/state.h"
 
 #include <filch/task.h>
+#include <string.h>
 
-/* Who waits for a task's end; on the waiter's stack. */
-struct filch__joiner {
-    struct filch__fiber *fiber; /* or NULL, and then: */
-    uint32_t ended;             /* futex of a thread: 1 when the task has ended */
+/*
+ * Who waits for a task's end: the address of its fiber, if that is one of the task's own runtime; or
+ * of what is tagged.
+ */
+enum {
+    FILCH__JOINER_FOREIGN = 1, /* a fiber of another runtime */
+    FILCH__JOINER_THREAD = 2,  /* a futex, which gets 1 when the task has ended */
+    FILCH__JOINER_TAGS = 3,
 };
 
 /* A fiber that waits on behalf of a task whose main fiber is another; on its stack. */
@@ -25,6 +30,19 @@ struct filch__strand {
     struct filch__fiber *fiber;
     struct filch__strand *next;
 };
+
+/* Names are kept in so many bytes, the zero included; longer ones are cut. */
+#define FILCH__NAME 32
+
+static inline void filch__name_copy(char *to, const char *from)
+{
+    size_t length = strnlen(from, FILCH__NAME - 1);
+    memcpy(to, from, length);
+    memset(to + length, 0, FILCH__NAME - length);
+}
+
+struct filch__scope;
+struct filch__region;
 
 /* What a task has beyond fn and arg. Immutable after the spawn. */
 struct filch__task_extra {
@@ -35,8 +53,32 @@ struct filch__task_extra {
     struct filch__worker *pinned;
     struct filch__fiber *own_fiber; /* made for it, if it has a stack size of its own */
     bool cancel_on_drop;
-    char name[32];
+    char name[FILCH__NAME];
 };
+
+/* Node of a circular list. */
+struct filch__link {
+    struct filch__link *next, *prev;
+};
+
+static inline void filch__link_init(struct filch__link *head)
+{
+    head->next = head->prev = head;
+}
+
+static inline void filch__link_add(struct filch__link *head, struct filch__link *link)
+{
+    link->next = head->next;
+    link->prev = head;
+    head->next->prev = link;
+    head->next = link;
+}
+
+static inline void filch__link_remove(struct filch__link *link)
+{
+    link->prev->next = link->next;
+    link->next->prev = link->prev;
+}
 
 struct filch_handle {
     struct filch__runnable runnable; /* first: what the scheduler queues */
@@ -45,20 +87,24 @@ struct filch_handle {
     void *arg;
     filch_runtime *rt;
     struct filch__task_extra *extra; /* or NULL */
+    struct filch__scope *scope;      /* whose child it is, or NULL */
     uint32_t block_size;
     /* Written by the task's worker before it publishes the end. */
     int32_t result;
     /* Shared. */
-    uint32_t state;                    /* state.h */
-    uint32_t cancelled;                /* what filch_cancelled reads */
-    uint32_t lock;                     /* spin lock of the two below */
-    struct filch__fiber *fiber;        /* on which fn runs; NULL before and after */
-    struct filch__strand *strands;     /* other fibers that wait in it */
-    struct filch__joiner *joiner;      /* valid with JOINER in the state */
-    struct filch__fiber *joiner_fiber; /* the joiner's, if it is one of the task's own runtime */
+    uint32_t state;                /* state.h */
+    uint32_t cancelled;            /* what filch_cancelled reads: 0 or a cause */
+    uint32_t lock;                 /* spin lock of the next three */
+    bool kept;                     /* its handle is the scope's; immutable */
+    struct filch__fiber *fiber;    /* on which fn runs; NULL before and after */
+    struct filch__strand *strands; /* other fibers that wait in it */
+    struct filch__region *regions; /* the outermost that it has open: region.h */
+    uintptr_t joiner;              /* valid with JOINER in the state */
+    struct filch__link siblings;   /* under the scope's lock */
 };
 
-_Static_assert(sizeof(struct filch_handle) <= 128, "a plain task fits a block of the common size");
+_Static_assert(sizeof(struct filch_handle) <= 128,
+               "a task without extra fits a block of the common size");
 
 /* The task that the calling fiber works for, or NULL. */
 static inline struct filch_handle *filch__task_current(void)
@@ -74,6 +120,10 @@ struct filch__fiber *filch__task_run_started(struct filch__runnable *r);
 /* Run function of a task that has a fiber of its own: moves there first. */
 struct filch__fiber *filch__task_run_own(struct filch__runnable *r);
 
+/* filch_spawn_with and filch_scope_spawn_with: scope may be NULL. */
+int filch__task_spawn(struct filch__scope *scope, filch_handle **h, const filch_spawn_options *o,
+                      filch_fn *fn, void *arg);
+
 /* Its name, or "". Lives as long as the task. */
 const char *filch__task_name(const void *task);
 
@@ -86,15 +136,17 @@ void filch__task_drop_result(struct filch_handle *t);
 
 /*
  * A wait of the current task, between begin and end on one fiber. After begin, an abort unparks
- * the fiber; the waiter looks at filch_cancelled before each park.
+ * the fiber; the waiter looks at filch_cancelled before each park. what, on: for a dump.
  */
 void filch__wait_enter(struct filch_handle *t, struct filch__strand *strand);
 void filch__wait_leave(struct filch_handle *t, struct filch__strand *strand);
 
-static inline void filch__wait_begin(struct filch__strand *strand, struct filch__fiber *fiber)
+static inline void filch__wait_begin(struct filch__strand *strand, struct filch__fiber *fiber,
+                                     const char *what, const void *on)
 {
     struct filch_handle *t = fiber->task;
     strand->fiber = fiber;
+    filch__fiber_begin_wait(fiber, what, on);
     if (filch__unlikely(t && filch__load_relaxed(&t->fiber) != fiber))
         filch__wait_enter(t, strand);
 }
@@ -102,12 +154,11 @@ static inline void filch__wait_begin(struct filch__strand *strand, struct filch_
 static inline void filch__wait_end(struct filch__strand *strand)
 {
     struct filch_handle *t = strand->fiber->task;
+    filch__fiber_end_wait(strand->fiber);
     if (filch__unlikely(t && filch__load_relaxed(&t->fiber) != strand->fiber))
         filch__wait_leave(t, strand);
 }
 
-/* Any thread that holds a reference. Wakes every wait in the task. */
-void filch__task_wake_waits(struct filch_handle *t);
 /* On the worker that ends the task: no aborter will look at its fiber any more. */
 void filch__task_forget_fiber(struct filch_handle *t);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which fibers wait in a task, and how an abort reaches them. */
+/* Which fibers wait in a task, so that an abort reaches them (cancel.c). */
 #include "sched/os/spin.h"
 #include "task/task.h"
 
@@ -25,16 +25,6 @@ void filch__wait_leave(struct filch_handle *t, struct filch__strand *strand)
     while (*at != strand)
         at = &(*at)->next;
     *at = strand->next;
-    filch__spin_unlock(&t->lock);
-}
-
-void filch__task_wake_waits(struct filch_handle *t)
-{
-    filch__spin_lock(&t->lock);
-    if (filch__load_relaxed(&t->fiber))
-        filch__interrupt(t->fiber);
-    for (struct filch__strand *strand = t->strands; strand; strand = strand->next)
-        filch__interrupt(strand->fiber);
     filch__spin_unlock(&t->lock);
 }
 

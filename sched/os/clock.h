@@ -14,6 +14,12 @@
 
 int64_t filch__now(void);
 
+/* The same, some milliseconds late and four times cheaper. */
+int64_t filch__now_coarse(void);
+
+/* Blocks the thread until then. */
+void filch__os_sleep_until(int64_t deadline);
+
 /* Gives the CPU to another thread that is ready, if there is one. */
 void filch__os_yield(void);
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static void *start(void *p)
@@ -89,4 +90,9 @@ int filch__thread_pin(filch__thread *t, int cpu)
     int error = pthread_setaffinity_np(t != NULL ? t->id : pthread_self(), size, set);
     CPU_FREE(set);
     return -error;
+}
+
+void filch__thread_be_punctual(void)
+{
+    (void)prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul); /* ns; 0 would mean the default */
 }

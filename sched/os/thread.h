@@ -35,4 +35,10 @@ void filch__thread_join(filch__thread *t);
 /* Any thread. Binds t, or the caller where t is NULL, to one CPU. -EINVAL: no such CPU here. */
 int filch__thread_pin(filch__thread *t, int cpu);
 
+/*
+ * The calling thread's timeouts are not put off to be merged with others: by default the kernel
+ * takes 50 us for that. Where it refuses, they are as late as they were.
+ */
+void filch__thread_be_punctual(void);
+
 #endif

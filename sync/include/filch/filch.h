@@ -12,7 +12,11 @@
 #define FILCH_FILCH_H
 
 #include <filch/fork.h>
+#include <filch/local.h>
 #include <filch/runtime.h>
+#include <filch/scope.h>
+#include <filch/shield.h>
 #include <filch/task.h>
+#include <filch/time.h>
 
 #endif

@@ -114,6 +114,14 @@ FILCH_API int filch_yield(void);
 /* -ECANCELED if the task was cancelled, else 0. Any thread or task; does not suspend. */
 FILCH_API int filch_checkpoint(void);
 
+/*
+ * Runs fn(arg) when the task ends, whichever way, before arg_drop and before the end is reported;
+ * the newest first. In a task, or a forked job of one; does not suspend. fn may wait, but what
+ * cancelled the task cuts its waits short too, unless it begins a shield. -ENOMEM: not registered.
+ * -EINVAL: fn is NULL, or no task runs here.
+ */
+FILCH_API int filch_defer(void (*fn)(void *arg), void *arg);
+
 /* result_size bytes, aligned to 16, zero at first; NULL outside of a task or without result_size.
  */
 FILCH_API void *filch_result_buffer(void);

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "task/cancel.h"
+
+#include "sched/admission.h"
+#include "sched/barrier.h"
+#include "sched/os/clock.h"
+#include "sched/os/event.h"
+#include "task/scope.h"
+
+#include <errno.h>
+
+/* Children told under one lock. */
+#define BATCH 32
+
+/* Fibers that were running when they were interrupted: one heavy barrier for all (fibers.h). */
+struct interrupts {
+    struct filch__fiber *fiber[BATCH];
+    int count;
+};
+
+static void flush(struct interrupts *in)
+{
+    if (in->count > 0)
+        filch__barrier_heavy();
+    while (in->count > 0)
+        filch__interrupt_end(in->fiber[--in->count]);
+}
+
+static void interrupt(struct interrupts *in, struct filch__fiber *fiber)
+{
+    if (fiber == filch__fiber_current() || !filch__interrupt_begin(fiber))
+        return; /* the caller itself looks at its flags before it waits */
+    if (in->count == BATCH)
+        flush(in);
+    in->fiber[in->count++] = fiber;
+}
+
+/* Under t's lock. */
+static void interrupt_waits(struct interrupts *in, struct filch_handle *t)
+{
+    if (filch__load_relaxed(&t->fiber))
+        interrupt(in, t->fiber);
+    for (struct filch__strand *strand = t->strands; strand; strand = strand->next)
+        interrupt(in, strand->fiber);
+}
+
+/* Under the holder's lock, whose flag is set. */
+static void mark_regions(struct filch__region *r, struct filch__region **list)
+{
+    for (; r; r = r->next) {
+        if (r->frame.kind != FILCH__FRAME_SCOPE)
+            continue;
+        filch__spin_lock(&r->lock);
+        bool marked = filch__region_mark(r, FILCH__CAUSE_OUTER, 0, "");
+        filch__spin_unlock(&r->lock);
+        if (!marked)
+            continue;
+        r->told_next = *list;
+        *list = r;
+    }
+}
+
+/* Under the lock of its scope, whose flag is set. */
+static void tell_task(struct filch_handle *t, struct interrupts *in, struct filch__region **list)
+{
+    filch__store_relaxed(&t->cancelled, FILCH__CAUSE_OUTER);
+    if (filch__state_abort(&t->state) != FILCH__ABORT_NOTIFY)
+        return;
+    filch__spin_lock(&t->lock);
+    interrupt_waits(in, t);
+    mark_regions(t->regions, list);
+    filch__spin_unlock(&t->lock);
+}
+
+static struct filch_handle *task_of_link(struct filch__link *link)
+{
+    return (struct filch_handle *)(void *)((char *)link - offsetof(struct filch_handle, siblings));
+}
+
+/* False: there was none left. */
+static bool tell_some_children(struct filch__scope *s, struct filch__region **list)
+{
+    struct interrupts in = {.count = 0};
+    filch__spin_lock(&s->region.lock);
+    if (s->fresh.next == &s->fresh) {
+        filch__spin_unlock(&s->region.lock);
+        return false;
+    }
+    /* A child lives, so the runtime does; its fibers must do so until the interrupts are over. */
+    filch_runtime *rt = s->region.rt;
+    filch__visit_begin(rt);
+    for (int n = 0; n < BATCH && s->fresh.next != &s->fresh; n++) {
+        struct filch__link *link = s->fresh.next;
+        filch__link_remove(link);
+        filch__link_add(&s->told, link);
+        tell_task(task_of_link(link), &in, list);
+    }
+    filch__spin_unlock(&s->region.lock);
+    flush(&in);
+    filch__visit_end(rt);
+    return true;
+}
+
+/* What is to be done once for a scope that is cancelled, beside its children. */
+static void announce(struct filch__scope *s)
+{
+    filch__spin_lock(&s->region.lock);
+    int event = s->event;
+    if (s->grace && s->region.live > 0)
+        filch__region_arm_grace(&s->region, s->region.cancelled_at + s->grace);
+    filch__spin_unlock(&s->region.lock);
+    if (event >= 0)
+        filch__event_raise(event);
+}
+
+static void tell(struct filch__region *r, struct filch__region **list)
+{
+    filch__spin_lock(&r->lock);
+    mark_regions(r->inner, list);
+    struct filch__fiber *opener = filch__region_ring(r);
+    filch__spin_unlock(&r->lock);
+    if (opener)
+        filch__unpark(opener);
+    if (r->frame.kind == FILCH__FRAME_SCOPE) {
+        struct filch__scope *s = (struct filch__scope *)r;
+        while (tell_some_children(s, list))
+            ;
+        announce(s);
+    }
+    filch__region_drop_hold(r);
+}
+
+static void tell_list(struct filch__region *list)
+{
+    while (list) {
+        struct filch__region *r = list;
+        list = r->told_next;
+        tell(r, &list);
+    }
+}
+
+bool filch__region_mark(struct filch__region *r, uint32_t cause, int code, const char *by)
+{
+    if (filch__load_relaxed(&r->life) != FILCH__REGION_OPEN || filch__load_relaxed(&r->flag))
+        return false;
+    r->code = code;
+    r->cancelled_at = filch__now();
+    filch__name_copy(r->by, by);
+    if (r->frame.kind == FILCH__FRAME_SCOPE)
+        filch__scope_decide((struct filch__scope *)r, cause == FILCH_CAUSE_FAILURE    ? code
+                                                      : cause == FILCH_CAUSE_WON      ? 0
+                                                      : cause == FILCH_CAUSE_DEADLINE ? -ETIMEDOUT
+                                                                                      : -ECANCELED);
+    filch__add_acq_rel(&r->holds, 1);
+    filch__store_release(&r->flag, cause);
+    return true;
+}
+
+void filch__region_spread(struct filch__region *r)
+{
+    struct filch_handle *t = r->task;
+    if (t) { /* it cannot end while r is held */
+        struct interrupts in = {.count = 0};
+        filch__spin_lock(&t->lock);
+        interrupt_waits(&in, t);
+        filch__spin_unlock(&t->lock);
+        flush(&in);
+    }
+    r->told_next = NULL;
+    tell_list(r);
+}
+
+int filch__region_cancel(struct filch__region *r, uint32_t cause, int code, const char *by)
+{
+    filch__spin_lock(&r->lock);
+    bool open = filch__load_relaxed(&r->life) == FILCH__REGION_OPEN;
+    bool marked = filch__region_mark(r, cause, code, by);
+    filch__spin_unlock(&r->lock);
+    if (marked)
+        filch__region_spread(r);
+    return open ? 0 : -EINVAL;
+}
+
+void filch__cancel_inside(struct filch_handle *t)
+{
+    struct interrupts in = {.count = 0};
+    struct filch__region *list = NULL;
+    filch__spin_lock(&t->lock);
+    interrupt_waits(&in, t);
+    mark_regions(t->regions, &list);
+    flush(&in); /* under the lock, which keeps t from its end: state.h */
+    filch__spin_unlock(&t->lock);
+    tell_list(list);
+}
+
+const char *filch__cancel_name(void)
+{
+    struct filch_handle *t = filch__task_current();
+    return t ? filch__task_name(t) : "";
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A scope as its children see it. */
+#include "task/cancel.h"
+#include "task/scope.h"
+
+#include "sched/os/clock.h"
+#include "sched/os/die.h"
+
+#include <errno.h>
+
+bool filch__scope_adopt(struct filch__scope *s, struct filch_handle *t)
+{
+    struct filch__region *r = &s->region;
+    filch__spin_lock(&r->lock);
+    if (filch__load_relaxed(&r->life) != FILCH__REGION_OPEN) {
+        filch__spin_unlock(&r->lock);
+        return false;
+    }
+    r->live++;
+    if (filch__unlikely(filch__load_relaxed(&r->flag))) {
+        t->cancelled = FILCH__CAUSE_OUTER;
+        t->state |= FILCH__TASK_ABORT;
+        filch__link_add(&s->told, &t->siblings);
+    } else {
+        filch__link_add(&s->fresh, &t->siblings);
+    }
+    filch__spin_unlock(&r->lock);
+    return true;
+}
+
+void filch__scope_disown(struct filch_handle *t)
+{
+    struct filch__region *r = &t->scope->region;
+    filch__spin_lock(&r->lock);
+    filch__link_remove(&t->siblings);
+    r->live--;
+    struct filch__fiber *opener = filch__region_ring(r);
+    filch__spin_unlock(&r->lock);
+    if (opener)
+        filch__unpark(opener);
+}
+
+static bool has_failed(const struct filch_handle *t)
+{
+    if (t->result >= 0)
+        return false;
+    return t->result != -ECANCELED ||
+           !(filch__load_relaxed(&t->cancelled) || filch__load_relaxed(&t->rt->closing));
+}
+
+void filch__scope_observe(struct filch__scope *s, const struct filch_handle *t)
+{
+    if (s->on_failure && has_failed(t))
+        s->on_failure(s->ctx, filch__task_name(t), t->result);
+}
+
+static void note_failure(struct filch__scope *s, const struct filch_handle *t)
+{
+    if (s->failed < FILCH_FAILURES_MAX) {
+        filch_failure *f = &s->failures[s->failed];
+        f->result = t->result;
+        filch__name_copy(f->task, filch__task_name(t));
+    }
+    s->failed++;
+}
+
+/* Under the lock. True: the caller owes a spread. */
+static bool count(struct filch__scope *s, const struct filch_handle *t)
+{
+    const char *name = filch__task_name(t);
+    if (filch__likely(t->result >= 0)) {
+        s->succeeded++;
+        return s->policy == FILCH_RACE &&
+               filch__region_mark(&s->region, FILCH_CAUSE_WON, t->result, name);
+    }
+    if (!has_failed(t)) {
+        s->cancelled++;
+        return false;
+    }
+    note_failure(s, t);
+    if (s->policy == FILCH_FAIL_FAST)
+        return filch__region_mark(&s->region, FILCH_CAUSE_FAILURE, t->result, name);
+    if (s->policy == FILCH_SUPERVISE)
+        filch__scope_decide(s, t->result);
+    return false;
+}
+
+static void keep(struct filch__scope *s, struct filch_handle *t)
+{
+    t->runnable.next = NULL;
+    if (s->region.kept)
+        s->kept_last->next = &t->runnable;
+    else
+        s->region.kept = &t->runnable;
+    s->kept_last = &t->runnable;
+}
+
+struct filch__fiber *filch__scope_child_ended(struct filch_handle *t, bool *marked)
+{
+    struct filch__scope *s = t->scope;
+    struct filch__region *r = &s->region;
+    filch__spin_lock(&r->lock);
+    filch__link_remove(&t->siblings);
+    *marked = count(s, t);
+    if (t->kept)
+        keep(s, t);
+    if (--r->live == 0 && filch__unlikely(filch__load_relaxed(&r->flag))) {
+        s->ended_at = filch__now();
+        filch__name_copy(s->last, filch__task_name(t));
+    }
+    struct filch__fiber *opener = filch__region_ring(r);
+    filch__spin_unlock(&r->lock);
+    return opener;
+}
+
+/* More of them would tell nothing new. */
+#define OVERDUE_NAMED 16
+
+void filch__scope_report_overdue(struct filch__scope *s)
+{
+    char names[OVERDUE_NAMED][FILCH__NAME];
+    int named = 0;
+    filch__spin_lock(&s->region.lock);
+    for (struct filch__link *link = s->told.next; link != &s->told && named < OVERDUE_NAMED;
+         link = link->next) {
+        struct filch_handle *t =
+            (struct filch_handle *)(void *)((char *)link - offsetof(struct filch_handle, siblings));
+        filch__name_copy(names[named++], filch__task_name(t));
+    }
+    s->overdue = (uint32_t)s->region.live;
+    filch__spin_unlock(&s->region.lock);
+    for (int i = 0; i < named; i++)
+        if (s->on_overdue)
+            s->on_overdue(s->ctx, names[i]);
+        else
+            filch__say("a task ignores the cancel of its scope", names[i]);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scopes whose cancel foreign code watches, by the flag or the event. The runtime's end reaches
+ * tasks by a flag of the runtime; these scopes are told of it one by one.
+ */
+#include "sched/os/event.h"
+#include "sched/registry.h"
+#include "task/cancel.h"
+#include "task/scope.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct filch__scope *published;
+
+static void tell_closing(struct filch__scope *s)
+{
+    if (filch__load_seq_cst(&s->region.rt->closing))
+        (void)filch__region_cancel(&s->region, FILCH_CAUSE_SHUTDOWN, 0, "");
+}
+
+void filch__scope_publish(struct filch__scope *s)
+{
+    pthread_mutex_lock(&lock);
+    if (!s->published) {
+        s->published = true;
+        s->published_next = published;
+        published = s;
+    }
+    pthread_mutex_unlock(&lock);
+    tell_closing(s); /* pairs with the runtime's store before it looks here */
+}
+
+void filch__scope_unpublish(struct filch__scope *s)
+{
+    pthread_mutex_lock(&lock);
+    struct filch__scope **at = &published;
+    while (*at != s)
+        at = &(*at)->published_next;
+    *at = s->published_next;
+    pthread_mutex_unlock(&lock);
+}
+
+/* rt->closing is set. The list's lock keeps each scope in memory: its close waits for it. */
+static void tell_all(filch_runtime *rt)
+{
+    pthread_mutex_lock(&lock);
+    for (struct filch__scope *s = published; s; s = s->published_next)
+        if (s->region.rt == rt)
+            tell_closing(s);
+    pthread_mutex_unlock(&lock);
+}
+
+__attribute__((constructor)) static void listen(void)
+{
+    filch__runtime_closing = tell_all;
+}
+
+const uint32_t *filch_scope_flag(filch_scope *storage)
+{
+    struct filch__scope *s = filch__scope_of(storage);
+    if (!s || filch__load_relaxed(&s->region.life) != FILCH__REGION_OPEN)
+        return NULL;
+    filch__scope_publish(s);
+    return &s->region.flag;
+}
+
+/* Who creates it second gives his own back. Under the lock first, an event is raised by the cancel;
+ * else here. */
+static int create_event(struct filch__scope *s)
+{
+    int event = filch__event_open();
+    if (event < 0)
+        return event;
+    filch__spin_lock(&s->region.lock);
+    int mine = event;
+    bool open = filch__load_relaxed(&s->region.life) == FILCH__REGION_OPEN;
+    if (open && s->event < 0) {
+        s->event = event;
+        mine = -1;
+    }
+    event = open ? s->event : -EINVAL;
+    bool cancelled = filch__load_relaxed(&s->region.flag);
+    if (open && cancelled)
+        filch__event_raise(event);
+    filch__spin_unlock(&s->region.lock);
+    if (mine >= 0)
+        filch__event_close(mine);
+    return event;
+}
+
+int filch_scope_event(filch_scope *storage)
+{
+    struct filch__scope *s = filch__scope_of(storage);
+    if (!s || filch__load_relaxed(&s->region.life) != FILCH__REGION_OPEN)
+        return -EINVAL;
+    filch__scope_publish(s);
+    filch__spin_lock(&s->region.lock);
+    int event = s->event;
+    filch__spin_unlock(&s->region.lock);
+    return event >= 0 ? event : create_event(s);
+}

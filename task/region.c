@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "task/region.h"
+
+#include "sched/os/clock.h"
+#include "sched/os/futex.h"
+#include "task/cancel.h"
+#include "task/scope.h"
+
+#include <filch/fork.h>
+
+#include <errno.h>
+
+uint32_t filch__roots_lock;
+struct filch__region *filch__roots;
+
+static const uint32_t never;
+
+/* What the opener is enclosed by. */
+struct holder {
+    uint32_t *lock;
+    struct filch__region **regions;
+    const uint32_t *flag;
+};
+
+static inline struct holder holder_of(struct filch__region *outer, struct filch_handle *task)
+{
+    if (outer)
+        return (struct holder){&outer->lock, &outer->inner, &outer->flag};
+    if (filch__likely(task != NULL))
+        return (struct holder){&task->lock, &task->regions, &task->cancelled};
+    return (struct holder){&filch__roots_lock, &filch__roots, &never};
+}
+
+static bool fire(struct filch__timer *timer)
+{
+    struct filch__region *r =
+        (struct filch__region *)(void *)((char *)timer - offsetof(struct filch__region, timer));
+    filch__add_acq_rel(&r->holds, 1);
+    return true;
+}
+
+/* With the hold that fire took. */
+static void after(struct filch__timer *timer)
+{
+    struct filch__region *r =
+        (struct filch__region *)(void *)((char *)timer - offsetof(struct filch__region, timer));
+    filch__spin_lock(&r->lock);
+    bool overdue = r->grace;
+    bool marked = !overdue && filch__region_mark(r, FILCH_CAUSE_DEADLINE, 0, "");
+    filch__spin_unlock(&r->lock);
+    if (overdue)
+        filch__scope_report_overdue((struct filch__scope *)r);
+    if (marked)
+        filch__region_spread(r);
+    filch__region_drop_hold(r);
+}
+
+static inline void init(struct filch__region *r, struct filch_handle *task)
+{
+    r->task = task;
+    r->lock = 0;
+    r->inner = NULL;
+    r->live = 0;
+    r->wish = FILCH__WISH_NONE;
+    r->waiter = NULL;
+    r->kept = NULL;
+    r->deadline = FILCH_NEVER;
+    r->timed = false;
+    r->grace = false;
+    r->holds = 0;
+    filch__store_relaxed(&r->life, FILCH__REGION_OPEN);
+}
+
+void filch__region_open(struct filch__region *r, enum filch__frame_kind kind)
+{
+    struct filch__fiber *fiber = filch__fiber_current();
+    struct filch_handle *task = fiber ? fiber->task : NULL;
+    struct filch__frame *outer = *filch__frames_home(fiber);
+    init(r, task);
+    r->frame.outer = outer;
+    r->frame.kind = kind;
+    r->frame.cancelled = &r->flag;
+    r->frame.closing = kind == FILCH__FRAME_SHIELD ? &never
+                       : outer                     ? outer->closing
+                       : fiber                     ? &fiber->rt->closing
+                                                   : &never;
+    struct holder h = holder_of(filch__region_around(outer), task);
+    r->holder_lock = h.lock;
+    filch__spin_lock(h.lock);
+    r->next = *h.regions;
+    r->at = h.regions;
+    if (r->next)
+        r->next->at = &r->next;
+    *h.regions = r;
+    bool cancelled = kind == FILCH__FRAME_SCOPE && filch__load_acquire(h.flag);
+    r->flag = cancelled ? FILCH__CAUSE_OUTER : FILCH_CAUSE_NONE;
+    if (filch__unlikely(cancelled))
+        r->cancelled_at = filch__now();
+    filch__spin_unlock(h.lock);
+    filch__frame_push(fiber, &r->frame);
+}
+
+int filch__region_check(struct filch__region *r)
+{
+    if (filch__load_relaxed(&r->life) != FILCH__REGION_OPEN)
+        return -EINVAL;
+    struct filch__fiber *fiber = filch__fiber_current();
+    if (r->frame.home != filch__frames_home(fiber))
+        return -EPERM;
+    return filch__frame_is_innermost(fiber, &r->frame) ? 0 : -EBUSY;
+}
+
+/* Under the lock. */
+static bool wish_is_true(const struct filch__region *r, enum filch__region_wish wish)
+{
+    if (wish == FILCH__WISH_END)
+        return r->live == 0 && filch__load_acquire(&r->holds) == 0;
+    return wish == FILCH__WISH_NEXT && (r->kept || r->live == 0 || filch__load_relaxed(&r->flag));
+}
+
+struct filch__fiber *filch__region_ring(struct filch__region *r)
+{
+    if (filch__likely(!wish_is_true(r, r->wish)))
+        return NULL;
+    if (r->wish == FILCH__WISH_END)
+        filch__store_relaxed(&r->life, FILCH__REGION_CLOSED);
+    r->wish = FILCH__WISH_NONE;
+    struct filch__fiber *fiber = r->waiter;
+    r->waiter = NULL;
+    if (!fiber) { /* a thread, which takes the lock before it goes on */
+        filch__store_release(&r->rung, 1);
+        filch__futex_wake(&r->rung, 1);
+    }
+    return fiber;
+}
+
+static void wait_for_ring(struct filch__region *r, struct filch__fiber *me)
+{
+    if (!me) {
+        while (!filch__load_acquire(&r->rung))
+            filch__futex_wait(&r->rung, 0, FILCH_NEVER);
+    } else if (filch__park() < 0) {
+        filch__os_yield(); /* no fiber to go on with, which the open has made unlikely */
+    }
+}
+
+static bool is_cancelled(const struct filch__region *r, const struct filch__fiber *me)
+{
+    return me ? filch_cancelled() : filch__load_relaxed(&r->flag) != 0;
+}
+
+int filch__region_await(struct filch__region *r, enum filch__region_wish wish, bool cancellable)
+{
+    struct filch__fiber *me = filch__fiber_current();
+    for (;;) {
+        filch__spin_lock(&r->lock);
+        r->wish = FILCH__WISH_NONE;
+        r->waiter = NULL;
+        if (cancellable && is_cancelled(r, me)) {
+            filch__spin_unlock(&r->lock);
+            return -ECANCELED;
+        }
+        if (wish_is_true(r, wish))
+            return 0;
+        r->wish = wish;
+        r->waiter = me;
+        filch__store_relaxed(&r->rung, 0);
+        filch__spin_unlock(&r->lock);
+        wait_for_ring(r, me);
+    }
+}
+
+/* Closes it if that can be done without a wait. Returns with the lock held. */
+static void await_end(struct filch__region *r)
+{
+    struct filch__fiber *me = filch__fiber_current();
+    filch__spin_lock(&r->lock);
+    if (filch__unlikely(!wish_is_true(r, FILCH__WISH_END))) {
+        filch__spin_unlock(&r->lock);
+        if (me)
+            filch__fiber_begin_wait(me, "the end of scope", r);
+        (void)filch__region_await(r, FILCH__WISH_END, false);
+        if (me)
+            filch__fiber_end_wait(me);
+    }
+    filch__store_relaxed(&r->life, FILCH__REGION_CLOSED);
+}
+
+int filch__region_end(struct filch__region *r)
+{
+    if (filch__unlikely(r->rt && filch__load_relaxed(&r->rt->lost))) {
+        filch__store_relaxed(&r->life, FILCH__REGION_CLOSED);
+        return -ESHUTDOWN;
+    }
+    await_end(r);
+    bool timed = r->timed;
+    filch__spin_unlock(&r->lock);
+    if (filch__unlikely(timed)) {
+        filch__timer_disarm(&r->timer);
+        await_end(r); /* it may have fired before */
+        filch__spin_unlock(&r->lock);
+    }
+    filch__spin_lock(r->holder_lock);
+    *r->at = r->next;
+    if (r->next)
+        r->next->at = r->at;
+    filch__spin_unlock(r->holder_lock);
+    return 0;
+}
+
+void filch__region_drop_hold(struct filch__region *r)
+{
+    filch__spin_lock(&r->lock);
+    filch__sub_acq_rel(&r->holds, 1);
+    struct filch__fiber *fiber = filch__region_ring(r);
+    filch__spin_unlock(&r->lock);
+    if (fiber)
+        filch__unpark(fiber);
+}
+
+static void arm(struct filch__region *r, int64_t when)
+{
+    if (r->timed)
+        filch__timer_disarm(&r->timer);
+    else
+        r->timer = (struct filch__timer){.fire = fire, .after = after};
+    r->timed = true;
+    filch__timer_arm(r->rt, &r->timer, when);
+}
+
+void filch__region_set_deadline(struct filch__region *r, int64_t deadline)
+{
+    filch__store_relaxed(&r->deadline, deadline);
+    if (deadline != FILCH_NEVER)
+        arm(r, deadline);
+    else if (r->timed)
+        filch__timer_disarm(&r->timer);
+}
+
+void filch__region_arm_grace(struct filch__region *r, int64_t when)
+{
+    arm(r, when);
+    r->grace = true;
+}

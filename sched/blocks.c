@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/blocks.h"
 
+#include "sched/admission.h"
 #include "sched/os/memory.h"
+#include "sched/os/spin.h"
 
 #define BIAS ((int64_t)1 << 60)
 
@@ -22,7 +24,7 @@ void *filch__block_alloc_far(filch_runtime *rt, struct filch__worker *w, size_t 
     return block;
 }
 
-void filch__block_free_far(filch_runtime *rt, struct filch__worker *w, void *block, size_t size)
+static void give_back(filch_runtime *rt, struct filch__worker *w, void *block, size_t size)
 {
     if (w) {
         filch__cache_free(w->cache, block, size);
@@ -34,19 +36,74 @@ void filch__block_free_far(filch_runtime *rt, struct filch__worker *w, void *blo
         filch__blocks_free_runtime(rt);
 }
 
+/* False: the survey is over. */
+static bool keep_in_limbo(filch_runtime *rt, void *block, size_t size)
+{
+    filch__spin_lock(&rt->limbo_lock);
+    bool surveyed = filch__load_relaxed(&rt->surveyed);
+    if (surveyed) {
+        struct filch__limbo *limbo = block;
+        filch__store_release(&limbo->next, rt->limbo); /* runnable.h */
+        limbo->size = size;
+        rt->limbo = limbo;
+    }
+    filch__spin_unlock(&rt->limbo_lock);
+    return surveyed;
+}
+
+void filch__block_free_far(filch_runtime *rt, struct filch__worker *w, void *block, size_t size)
+{
+    filch__barrier_light();
+    if (filch__unlikely(filch__load_acquire(&rt->surveyed)) && keep_in_limbo(rt, block, size))
+        return;
+    if (!filch__asymmetric && w && size == FILCH__BLOCK_COMMON &&
+        w->spare_count + 1 <= FILCH__SPARE_MAX)
+        filch__spare_push(w, block);
+    else
+        give_back(rt, w, block, size);
+}
+
+static void set_limits(filch_runtime *rt, uint32_t limit)
+{
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        filch__store_release(&rt->workers[i].spare_limit, filch__asymmetric ? limit : 0);
+}
+
+void filch__blocks_survey_begin(filch_runtime *rt)
+{
+    filch__store_seq_cst(&rt->surveyed, 1);
+    set_limits(rt, 0);
+}
+
+void filch__blocks_survey_end(filch_runtime *rt)
+{
+    filch__spin_lock(&rt->limbo_lock);
+    filch__store_release(&rt->surveyed, 0);
+    struct filch__limbo *limbo = rt->limbo;
+    rt->limbo = NULL;
+    filch__spin_unlock(&rt->limbo_lock);
+    set_limits(rt, FILCH__SPARE_MAX);
+    while (limbo) {
+        struct filch__limbo *block = limbo;
+        limbo = block->next;
+        give_back(rt, filch__worker_of(rt), block, block->size);
+    }
+}
+
 void filch__blocks_flush(struct filch__worker *w)
 {
     while (w->spare) {
         struct filch__spare *block = w->spare;
         w->spare = block->next;
         filch__store_relaxed(&w->spare_count, w->spare_count - 1);
-        filch__block_free_far(w->rt, w, block, FILCH__BLOCK_COMMON);
+        give_back(w->rt, w, block, FILCH__BLOCK_COMMON);
     }
 }
 
 void filch__blocks_init(filch_runtime *rt)
 {
     rt->blocks = BIAS;
+    set_limits(rt, FILCH__SPARE_MAX);
 }
 
 void filch__blocks_end(filch_runtime *rt, int64_t held_by_workers)

@@ -82,9 +82,24 @@ enum filch__steal filch__deque_steal(struct filch__deque *d, uint32_t me, item *
         return rc;
     for (uint32_t i = 0; i < n; i++) {
         item taken = consume(d, word, i);
-        *r = taken;
+        filch__store_release(r, taken); /* runnable.h */
         r = &taken->next;
     }
-    *r = NULL;
+    filch__store_release(r, NULL);
     return rc;
+}
+
+bool filch__deque_walk(const struct filch__deque *d, uint32_t *index, item *r)
+{
+    uint64_t word = filch__load_acquire(&d->split.word);
+    uint32_t generation = filch__word_generation(word);
+    uint32_t mask = (d->capacity0 << generation) - 1;
+    uint32_t head = filch__word_head(word), tail = (uint32_t)filch__load_acquire(&d->split.tail);
+    if (filch__index_distance(*index, head) < 0)
+        *index = head;
+    if (filch__index_distance(tail, *index) <= 0)
+        return false;
+    item *buffer = filch__load_acquire(&d->buffers[generation]);
+    *r = filch__load_acquire(&buffer[(*index)++ & mask]);
+    return true;
 }

@@ -7,7 +7,8 @@
  * whether it may write there, and a thief may read its slot after it has taken the index.
  * Growing copies into a buffer of twice the size and counts the generation up in the word: a
  * thief reads from the buffer of the generation from which it took. Old buffers stay until the
- * end, for a thief may still be reading them.
+ * end, for a thief may still be reading them. A survey reads slots that are not its own: the release
+ * of a push publishes the item to it.
  */
 #ifndef FILCH_SCHED_DEQUE_H
 #define FILCH_SCHED_DEQUE_H
@@ -51,7 +52,7 @@ __attribute__((warn_unused_result)) static inline bool filch__deque_push(struct 
             return false;
         slot = &d->buffer[(uint32_t)tail & d->mask];
     }
-    filch__store_relaxed(slot, r);
+    filch__store_release(slot, r);
     filch__store_release(&d->split.tail, tail + 1);
     return true;
 }
@@ -93,10 +94,33 @@ static inline struct filch__runnable *filch__deque_take(struct filch__deque *d)
     return r;
 }
 
+/* Owner: how many there are. */
+static inline uint32_t filch__deque_length(const struct filch__deque *d)
+{
+    uint32_t head = filch__word_head(filch__load_relaxed(&d->split.word));
+    return ((uint32_t)d->split.tail - head) & FILCH__INDEX_MASK;
+}
+
+/* Owner: the n-th oldest, or anything that was there once: a hint. */
+static inline struct filch__runnable *filch__deque_hint(const struct filch__deque *d, uint32_t n)
+{
+    uint32_t head = filch__word_head(filch__load_relaxed(&d->split.word));
+    return filch__load_relaxed(&d->buffer[(head + n) & d->mask]);
+}
+
 /* Thief number me: half of what is public, at most so many, linked by next, oldest first. */
 #define FILCH__STEAL_MOST 16
 __attribute__((warn_unused_result)) enum filch__steal
 filch__deque_steal(struct filch__deque *d, uint32_t me, struct filch__runnable **r);
+/*
+ * Any thread: goes over the items from the oldest to the newest by a racy look, *index being where it
+ * is: at first filch__deque_first. *r is NULL where the item was taken. False: that was all.
+ */
+static inline uint32_t filch__deque_first(const struct filch__deque *d)
+{
+    return filch__word_head(filch__load_acquire(&d->split.word));
+}
+bool filch__deque_walk(const struct filch__deque *d, uint32_t *index, struct filch__runnable **r);
 /* Any thread: a racy count. */
 static inline uint32_t filch__deque_count(const struct filch__deque *d)
 {

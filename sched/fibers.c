@@ -10,10 +10,17 @@
 #include <errno.h>
 #include <string.h>
 
-/* Free fibers that a worker keeps with their stacks; a burst beyond gives its stacks back. */
+/*
+ * Free fibers that a worker keeps with their stacks. To give a stack back costs some microseconds, so
+ * after a burst that is done when the worker has nothing else to do, a few at a time; while it is
+ * busy one stack goes for so many fibers that come back.
+ */
 #define CACHED 256
+#define BUSY   64
 /* Of those it keeps so many for ever; an eighth of the rest goes each time that it falls asleep. */
 #define KEPT 32
+/* Stacks given back before the next look for work. */
+#define CHUNK 32
 
 static struct filch__fiber *structure_create(struct filch_runtime *rt)
 {
@@ -89,23 +96,27 @@ static void drop_stack(struct filch__fiber *fiber)
 void filch__fiber_release(struct filch__worker *w, struct filch__fiber *fiber)
 {
     fiber->pinned = NULL;
-    if (!fiber->own_size && w->free_count < CACHED) {
+    if (filch__likely(!fiber->own_size)) {
         fiber->next_free = w->free;
         w->free = fiber;
-        w->free_count++;
-        return;
+        if (filch__likely(++w->free_count <= CACHED || ++w->beyond % BUSY))
+            return;
+        fiber = filch__fiber_acquire(w->rt, w, w->rt->stack_size);
     }
     drop_stack(fiber);
     structure_shelve(w->rt, fiber, true);
 }
 
-void filch__fibers_shrink(struct filch__worker *w)
+bool filch__fibers_shrink(struct filch__worker *w)
 {
-    for (uint32_t n = w->free_count > KEPT ? (w->free_count - KEPT + 7) / 8 : 0; n > 0; n--) {
+    bool burst = w->free_count > CACHED;
+    uint32_t n = burst ? CHUNK : w->free_count > KEPT ? (w->free_count - KEPT + 7) / 8 : 0;
+    for (; n > 0; n--) {
         struct filch__fiber *fiber = filch__fiber_acquire(w->rt, w, w->rt->stack_size);
         drop_stack(fiber);
         structure_shelve(w->rt, fiber, true);
     }
+    return burst;
 }
 
 void filch__fibers_destroy(struct filch_runtime *rt)
@@ -234,8 +245,11 @@ int filch__park(void)
         return 0;
     if (!can_leave(me->worker))
         return -ENOMEM;
-    if (!me->waiting.since)
-        filch__store_relaxed(&me->waiting.since, filch__now_coarse());
+    if (!me->waiting.since) {
+        int64_t now = filch__now_coarse();
+        filch__store_relaxed(&me->worker->clock, now);
+        filch__store_relaxed(&me->waiting.since, now);
+    }
     leave(me, filch__worker_pick(me->worker), suspend_left);
     return 0;
 }
@@ -245,6 +259,7 @@ void filch__park_for(struct filch__runnable *first)
     struct filch__fiber *me = filch__fiber_current();
     struct filch__worker *w = me->worker;
     w->handoff = first;
+    filch__store_relaxed(&me->waiting.since, -w->clock);
     leave_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), suspend_left_plainly);
     if (filch__unlikely(filch__load_relaxed(&me->interrupted)))
         (void)filch__exchange_acq_rel(&me->interrupted, 0);

@@ -48,36 +48,48 @@ struct filch__waiting {
     int64_t since; /* when it suspended, to some milliseconds; 0: not yet; negative: not before */
 };
 
+/*
+ * By cache lines, for a fiber that has waited long is in none of the caches: what a resumption and
+ * the end of a task need stands together. (o): owner-only, the thread that runs it or the worker that
+ * holds it free. (i): immutable. The rest is shared.
+ */
 struct filch__fiber {
     struct filch__forks forks; /* first: forks and fiber have one address */
-    /* Owner-only: the thread that runs it, or the worker that holds it free. */
-    struct filch__worker *worker; /* that runs it now */
+
+    struct filch__worker *worker; /* (o) that runs it now */
     void *task;                   /* of the upper floor: for what this runs; thieves copy it */
     const uint32_t *cancelled;    /* what filch_cancelled reads outside of all frames of the task */
     void *cleanup;                /* of the upper floor: to be done when the task ends */
-    struct filch__context context;
-    struct filch__stack stack; /* map is NULL while it has none */
-    bool own_size;             /* its stack was made for one task, do not reuse it */
-    struct filch__fiber *next_free;
-    struct filch__fiber *loot_victim; /* forks.h: the job that it was made for */
-    struct filch__slot *loot_slot;
-    struct filch__runnable play; /* runs that job */
-    /* Shared. */
-    size_t room; /* bytes of its stack */
-    uint32_t wait;
-    uint32_t interrupted;        /* see above */
-    uint32_t offered;            /* `offer` is queued */
-    struct filch__slot *awaited; /* the stolen job whose end this fiber waits for */
-    struct filch__waiting waiting;
-    struct filch__frame *frame; /* the innermost: frames.h */
-    uint32_t frame_lock;
+    struct filch__frame *frame;   /* the innermost: frames.h */
     struct filch__worker *pinned; /* resumes only there; set before the fiber can suspend */
+    bool own_size;                /* (o) its stack was made for one task, do not reuse it */
+    struct filch__context context; /* (o) its first word ends the line */
+
+    uint32_t offered; /* `offer` is queued */
+    uint32_t frame_lock;
+    struct filch__slot *awaited; /* the stolen job whose end this fiber waits for */
+
+    struct filch__waiting waiting;
     struct filch__runnable resume;
-    struct filch__runnable offer; /* queued while it is suspended with jobs to steal */
-    /* Immutable. */
-    struct filch_runtime *rt;
-    struct filch__fiber *next_all;
+    struct filch__fiber *next_free; /* (o) */
+    struct filch_runtime *rt;       /* (i) */
+    uint32_t wait;
+    uint32_t interrupted; /* see above */
+
+    struct filch__stack stack;        /* (o) map is NULL while it has none */
+    size_t room;                      /* bytes of its stack */
+    struct filch__fiber *next_all;    /* (i) */
+    struct filch__runnable offer;     /* queued while it is suspended with jobs to steal */
+    struct filch__runnable play;      /* runs the job below */
+    struct filch__fiber *loot_victim; /* (o) forks.h: the job that it was made for */
+    struct filch__slot *loot_slot;    /* (o) */
 };
+
+#define FILCH__LINE 64
+_Static_assert(offsetof(struct filch__fiber, worker) % FILCH__LINE == 0 &&
+                   offsetof(struct filch__fiber, context) % FILCH__LINE == FILCH__LINE - 8 &&
+                   offsetof(struct filch__fiber, waiting) % FILCH__LINE == 0,
+               "hot lines of a fiber");
 
 /* What threads outside of any runtime fork on: see forks.h. */
 extern struct filch__forks filch__forks_foreign;
@@ -95,6 +107,21 @@ static inline struct filch__fiber *filch__fiber_here(void)
     return (struct filch__fiber *)(void *)filch__forks_current();
 }
 
+/*
+ * Blocks of tasks are aligned to lines, and no other runnable has the place in a line that a fiber's
+ * `resume` has: so its address tells what it is, when it may not be looked into.
+ */
+static inline bool filch__fiber_is_resume(const struct filch__runnable *r)
+{
+    return (uintptr_t)r % FILCH__LINE == offsetof(struct filch__fiber, resume) % FILCH__LINE;
+}
+_Static_assert(offsetof(struct filch__fiber, offer) % FILCH__LINE !=
+                       offsetof(struct filch__fiber, resume) % FILCH__LINE &&
+                   offsetof(struct filch__fiber, play) % FILCH__LINE !=
+                       offsetof(struct filch__fiber, resume) % FILCH__LINE &&
+                   offsetof(struct filch__fiber, resume) % FILCH__LINE != 0,
+               "the address of a runnable tells whether it resumes a fiber");
+
 static inline struct filch__fiber *filch__fiber_of_resume(struct filch__runnable *r)
 {
     return (struct filch__fiber *)(void *)((char *)r - offsetof(struct filch__fiber, resume));
@@ -108,8 +135,9 @@ struct filch__fiber *filch__fiber_acquire(struct filch_runtime *rt, struct filch
                                           size_t size);
 /* Back to the worker's cache, or its stack to the system. Nothing runs on it. */
 void filch__fiber_release(struct filch__worker *w, struct filch__fiber *fiber);
-/* On w's thread, about to sleep: gives stacks of the cache back. */
-void filch__fibers_shrink(struct filch__worker *w);
+/* On w's thread, about to sleep: gives some stacks of the cache back. True: there are more that
+ * should go; look for work first. */
+bool filch__fibers_shrink(struct filch__worker *w);
 /* All of a runtime whose threads have ended. */
 void filch__fibers_destroy(struct filch_runtime *rt);
 

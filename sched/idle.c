@@ -141,14 +141,19 @@ static void sleep_until_woken(struct filch__worker *w)
     attract(rt);
     if (nothing_to_do(w)) {
         FILCH__COUNT(w, parks);
-        filch__fibers_shrink(w);
+        bool shrinking = true;
         while (filch__load_acquire(&w->idle)) {
+            if (shrinking) {
+                shrinking = filch__fibers_shrink(w);
+                continue;
+            }
             filch__parker_wait(&w->parker, key, FILCH_NEVER);
             key = filch__parker_key(&w->parker);
         }
     }
     if (!leave_sleepers(w))
         w->searching = true;
+    filch__store_relaxed(&w->clock, filch__now_coarse());
 }
 
 bool filch__idle_find(struct filch__worker *w, struct filch__work *work)

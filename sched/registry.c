@@ -8,7 +8,8 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static filch_runtime *runtimes; /* under lock */
 
-void (*filch__runtime_closing)(filch_runtime *rt);
+void (*filch__runtime_closing)(void);
+void (*filch__process_forked)(void);
 
 static pthread_mutex_t default_lock = PTHREAD_MUTEX_INITIALIZER;
 static filch_runtime *default_runtime; /* written under default_lock */
@@ -36,6 +37,8 @@ static void in_child(void)
     runtimes = NULL;
     filch__store_relaxed(&default_runtime, NULL);
     filch__fiber_forget();
+    if (filch__process_forked)
+        filch__process_forked();
     in_parent();
 }
 
@@ -68,6 +71,17 @@ void filch__registry_remove(filch_runtime *rt)
             *at = rt->next;
             break;
         }
+    pthread_mutex_unlock(&lock);
+}
+
+filch_runtime *filch__registry_lock(void)
+{
+    pthread_mutex_lock(&lock);
+    return runtimes;
+}
+
+void filch__registry_unlock(void)
+{
     pthread_mutex_unlock(&lock);
 }
 

@@ -16,9 +16,15 @@
 void filch__registry_init_process(void);
 void filch__registry_add(filch_runtime *rt);
 void filch__registry_remove(filch_runtime *rt);
+/* Any thread. The newest runtime, linked by next, or NULL. Until the unlock none of them ends, though
+ * they may close, and none begins; nor does a fork(2). */
+filch_runtime *filch__registry_lock(void);
+void filch__registry_unlock(void);
 
-/* Told of each runtime that begins to close, after `closing` is set; set by the upper floor before
- * there are runtimes, or NULL. */
-extern void (*filch__runtime_closing)(filch_runtime *rt);
+/* Called when a runtime begins to close, after `closing` is set; set by the upper floor before there
+ * are runtimes, or NULL. */
+extern void (*filch__runtime_closing)(void);
+/* Called in the child of a fork(2); the same. */
+extern void (*filch__process_forked)(void);
 
 #endif

@@ -5,6 +5,9 @@
  * Whoever queues one keeps it alive until its run function is called; from then on it belongs to
  * that function. It is in at most one queue at a time.
  *
+ * A survey (survey.h) reads queues while they are in use: what links and unlinks does so by
+ * filch__runnable_link, whose release publishes what it links to.
+ *
  * Run functions are called by a worker's loop, on a fiber that has nothing else on it, and return
  * the fiber to which the loop shall switch, or NULL to go on. So the loop itself makes the switch,
  * with no call of its own open: the return predictor depends on it (fiber/switch_x86_64.h).
@@ -22,6 +25,11 @@ struct filch__runnable {
     struct filch__runnable *next;                              /* of the queue that it is in */
 };
 
+static inline void filch__runnable_link(struct filch__runnable *r, struct filch__runnable *next)
+{
+    filch__store_release(&r->next, next);
+}
+
 /*
  * A queue that any thread may push to, without allocation, and one or many may empty at once.
  * A stack by compare and swap; taking all at once leaves no room for ABA.
@@ -35,7 +43,7 @@ static inline bool filch__injector_push(struct filch__injector *q, struct filch_
 {
     struct filch__runnable *top = filch__load_relaxed(&q->top);
     do
-        r->next = top;
+        filch__runnable_link(r, top);
     while (!filch__cas_seq_cst(&q->top, &top, r));
     return !top;
 }
@@ -54,7 +62,7 @@ static inline struct filch__runnable *filch__injector_take_all(struct filch__inj
     struct filch__runnable *oldest_first = NULL;
     while (r) {
         struct filch__runnable *next = r->next;
-        r->next = oldest_first;
+        filch__runnable_link(r, oldest_first);
         oldest_first = r;
         r = next;
     }

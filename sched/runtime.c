@@ -99,7 +99,6 @@ static int build(filch_runtime *rt, const filch_options *opt, int workers)
 {
     rt->options = *opt;
     rt->stack_size = opt->stack_size ? opt->stack_size : FILCH_STACK_DEFAULT;
-    filch__blocks_init(rt);
     snprintf(rt->name, sizeof rt->name, "%s", opt->name ? opt->name : "filch");
     rt->options.name = rt->name;
     pthread_mutex_init(&rt->fibers_lock, NULL);
@@ -109,6 +108,7 @@ static int build(filch_runtime *rt, const filch_options *opt, int workers)
         return -ENOMEM;
     memset(rt->workers, 0, size);
     rt->worker_count = (uint32_t)workers;
+    filch__blocks_init(rt);
     pthread_mutex_init(&rt->clock_lock, NULL);
     int rc = 0;
     for (int i = 0; i < workers && rc == 0; i++)
@@ -192,7 +192,7 @@ int filch_runtime_destroy(filch_runtime *rt)
         return -EALREADY;
     filch__barrier_heavy();
     if (filch__runtime_closing)
-        filch__runtime_closing(rt);
+        filch__runtime_closing();
     interrupt_all_fibers(rt);
     filch__admission_await_end(rt);
     filch__registry_remove(rt);

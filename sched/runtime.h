@@ -15,6 +15,7 @@
 
 struct filch__arena;
 struct filch__clock;
+struct filch__limbo;
 
 struct filch_runtime {
     /* Shared, often written. */
@@ -31,6 +32,9 @@ struct filch_runtime {
     uint32_t stop;
     uint32_t lost;              /* to a fork(2): the threads are not in this process */
     struct filch__clock *clock; /* written once, under clock_lock; NULL: no timer was started */
+    uint32_t surveyed;          /* see blocks.h; written under limbo_lock, as is limbo */
+    uint32_t limbo_lock;
+    struct filch__limbo *limbo;
     /* Immutable. */
     uint32_t worker_count __attribute__((aligned(64)));
     struct filch__worker *workers;

@@ -18,6 +18,11 @@
 #define FAIRNESS 64
 /* One pick in so many prefers new tasks to ready fibers, and pinned work to both. */
 #define TURN 8
+/* So many ready fibers are not in the caches. */
+#define COLD  256
+#define FAR   6
+#define NEAR  2
+#define LINES 8
 /* How deep a join looks for its task among the newest. */
 #define DEPTH 8
 
@@ -44,16 +49,50 @@ static struct filch__runnable *pick_pinned(struct filch__worker *w)
     struct filch__runnable *arrived = filch__injector_take_all(&w->inbox);
     if (arrived) {
         if (w->pinned)
-            w->pinned_last->next = arrived;
+            filch__runnable_link(w->pinned_last, arrived);
         else
-            w->pinned = arrived;
+            filch__store_release(&w->pinned, arrived);
         while (arrived->next)
             arrived = arrived->next;
         w->pinned_last = arrived;
     }
     struct filch__runnable *r = w->pinned;
     if (r)
-        w->pinned = r->next;
+        filch__store_release(&w->pinned, r->next);
+    return r;
+}
+
+/*
+ * Among many fibers that have waited long each is in memory alone: its structure, its task, the top
+ * of its stack and the way there through the page table. So those that come next are fetched while
+ * this one runs. (Measured on a tree of 125,000 that is cancelled: PENDING)
+ */
+static void fetch_ahead(const struct filch__deque *ready)
+{
+    const struct filch__runnable *far = filch__deque_hint(ready, FAR);
+    const struct filch__runnable *near = filch__deque_hint(ready, NEAR);
+    if (far && filch__fiber_is_resume(far)) {
+        const char *fiber = (const char *)filch__fiber_of_resume((struct filch__runnable *)far);
+        __builtin_prefetch(fiber + offsetof(struct filch__fiber, forks.cancelled), 1);
+        __builtin_prefetch(fiber + offsetof(struct filch__fiber, worker), 1);
+        __builtin_prefetch(fiber + offsetof(struct filch__fiber, waiting), 1);
+    }
+    if (near && filch__fiber_is_resume(near)) {
+        const struct filch__fiber *fiber = filch__fiber_of_resume((struct filch__runnable *)near);
+        const char *sp = filch__load_relaxed(&fiber->context.sp);
+        const char *task = filch__load_relaxed(&fiber->task);
+        __builtin_prefetch(task, 1);
+        __builtin_prefetch(task + FILCH__LINE, 1);
+        for (int line = 0; line < LINES; line++)
+            __builtin_prefetch(sp + line * FILCH__LINE, 1);
+    }
+}
+
+static inline struct filch__runnable *take_ready(struct filch__worker *w)
+{
+    struct filch__runnable *r = filch__deque_take(&w->ready);
+    if (filch__unlikely(w->crowded) && r)
+        fetch_ahead(&w->ready);
     return r;
 }
 
@@ -62,6 +101,8 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
     struct filch__runnable *r = NULL;
     uint32_t tick = ++w->tick;
     if (filch__unlikely(tick % TURN == 0)) {
+        w->crowded = filch__deque_length(&w->ready) >= COLD;
+        filch__store_relaxed(&w->clock, filch__now_coarse());
         if (tick % FAIRNESS == 0) {
             empty_injector(w);
             r = filch__deque_take(&w->spawned);
@@ -72,7 +113,7 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
             r = filch__deque_pop(&w->spawned);
     }
     if (!r)
-        r = filch__deque_take(&w->ready);
+        r = take_ready(w);
     if (!r)
         r = filch__deque_pop(&w->spawned);
     if (!r)
@@ -188,6 +229,7 @@ void *filch__worker_main(void *arg)
 {
     struct filch__worker *w = arg;
     w->errno_at = &errno;
+    filch__store_relaxed(&w->clock, filch__now_coarse());
     w->fp = filch__fp_control_read();
     filch__context_adopt(&w->home);
     filch__overflow_attach();

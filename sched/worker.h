@@ -33,23 +33,27 @@ struct filch__counters {
 struct filch__worker {
     /* Written by the worker, read by thieves. */
     struct filch__fiber *current;
-    char pad0[56];
+    int64_t clock; /* the coarse time of a while ago: fibers.h */
+    char pad0[48];
     struct filch__deque spawned;
     struct filch__deque ready;
     struct filch__counters counters __attribute__((aligned(64)));
     /* Owner-only. */
     uint64_t random;
     uint32_t tick;
+    bool crowded;                            /* many fibers are ready */
     bool searching;                          /* counted in the runtime's searchers */
     struct filch__runnable *handoff;         /* what the next loop runs first */
     void (*hook)(struct filch__fiber *left); /* to be called for `left`: switch.h */
     struct filch__fiber *left;
     struct filch__fiber *free; /* cache of fibers */
     uint32_t free_count;
-    struct filch__runnable *pinned, *pinned_last; /* emptied from the inbox */
+    uint32_t beyond; /* fibers that came back to a cache that was full */
+    struct filch__runnable *pinned, *pinned_last; /* emptied from the inbox; a survey reads it */
     struct filch__cache *cache;
     struct filch__spare *spare;  /* blocks.h */
     uint32_t spare_count;        /* read by anyone */
+    uint32_t spare_limit;        /* shared: blocks.h */
     struct filch__fp_control fp; /* of its thread at the start: what each task starts with */
     int *errno_at;               /* of its thread */
     struct filch__context home;  /* the thread's own stack */

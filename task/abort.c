@@ -7,7 +7,7 @@ static int abort_task(struct filch_handle *t)
 {
     if (!t)
         return -EINVAL;
-    filch__store_relaxed(&t->cancelled, FILCH_CAUSE_ABORT);
+    filch__task_set_cause(t, FILCH_CAUSE_ABORT);
     if (filch__state_abort(&t->state) == FILCH__ABORT_NOTIFY && !filch__load_relaxed(&t->rt->lost))
         filch__cancel_inside(t);
     return 0;

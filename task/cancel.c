@@ -63,12 +63,12 @@ static void mark_regions(struct filch__region *r, struct filch__region **list)
 /* Under the lock of its scope, whose flag is set. */
 static void tell_task(struct filch_handle *t, struct interrupts *in, struct filch__region **list)
 {
-    filch__store_relaxed(&t->cancelled, FILCH__CAUSE_OUTER);
+    filch__task_set_cause(t, FILCH__CAUSE_OUTER);
     if (filch__state_abort(&t->state) != FILCH__ABORT_NOTIFY)
         return;
     filch__spin_lock(&t->lock);
-    interrupt_waits(in, t);
     mark_regions(t->regions, list);
+    interrupt_waits(in, t);
     filch__spin_unlock(&t->lock);
 }
 
@@ -89,12 +89,19 @@ static bool tell_some_children(struct filch__scope *s, struct filch__region **li
     /* A child lives, so the runtime does; its fibers must do so until the interrupts are over. */
     filch_runtime *rt = s->region.rt;
     filch__visit_begin(rt);
-    for (int n = 0; n < BATCH && s->fresh.next != &s->fresh; n++) {
+    struct filch_handle *child[BATCH];
+    int n = 0;
+    while (n < BATCH && s->fresh.next != &s->fresh) {
         struct filch__link *link = s->fresh.next;
         filch__link_remove(link);
         filch__link_add(&s->told, link);
-        tell_task(task_of_link(link), &in, list);
+        child[n] = task_of_link(link);
+        /* It will be looked at soon, and is in no cache if it has waited long. */
+        __builtin_prefetch(&filch__load_relaxed(&child[n]->fiber)->waiting, 1);
+        n++;
     }
+    for (int i = 0; i < n; i++)
+        tell_task(child[i], &in, list);
     filch__spin_unlock(&s->region.lock);
     flush(&in);
     filch__visit_end(rt);
@@ -106,11 +113,25 @@ static void announce(struct filch__scope *s)
 {
     filch__spin_lock(&s->region.lock);
     int event = s->event;
-    if (s->grace && s->region.live > 0)
-        filch__region_arm_grace(&s->region, s->region.cancelled_at + s->grace);
+    int64_t at = s->region.cancelled_at, grace = s->options.grace;
+    if (grace && s->region.live > 0)
+        filch__region_arm_grace(&s->region, grace < FILCH_NEVER - at ? at + grace : FILCH_NEVER);
     filch__spin_unlock(&s->region.lock);
     if (event >= 0)
         filch__event_raise(event);
+}
+
+/* What waits in r looks at r's flag, which was set after those further out. */
+static void interrupt_opener(struct filch__region *r)
+{
+    struct filch_handle *t = r->task;
+    struct interrupts in = {.count = 0};
+    if (!t)
+        return;
+    filch__spin_lock(&t->lock); /* t cannot end while r is held */
+    interrupt_waits(&in, t);
+    filch__spin_unlock(&t->lock);
+    flush(&in);
 }
 
 static void tell(struct filch__region *r, struct filch__region **list)
@@ -121,6 +142,7 @@ static void tell(struct filch__region *r, struct filch__region **list)
     filch__spin_unlock(&r->lock);
     if (opener)
         filch__unpark(opener);
+    interrupt_opener(r);
     if (r->frame.kind == FILCH__FRAME_SCOPE) {
         struct filch__scope *s = (struct filch__scope *)r;
         while (tell_some_children(s, list))
@@ -158,14 +180,6 @@ bool filch__region_mark(struct filch__region *r, uint32_t cause, int code, const
 
 void filch__region_spread(struct filch__region *r)
 {
-    struct filch_handle *t = r->task;
-    if (t) { /* it cannot end while r is held */
-        struct interrupts in = {.count = 0};
-        filch__spin_lock(&t->lock);
-        interrupt_waits(&in, t);
-        filch__spin_unlock(&t->lock);
-        flush(&in);
-    }
     r->told_next = NULL;
     tell_list(r);
 }
@@ -186,8 +200,8 @@ void filch__cancel_inside(struct filch_handle *t)
     struct interrupts in = {.count = 0};
     struct filch__region *list = NULL;
     filch__spin_lock(&t->lock);
-    interrupt_waits(&in, t);
     mark_regions(t->regions, &list);
+    interrupt_waits(&in, t);
     flush(&in); /* under the lock, which keeps t from its end: state.h */
     filch__spin_unlock(&t->lock);
     tell_list(list);

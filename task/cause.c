@@ -12,8 +12,9 @@ static void describe(struct filch__region *r, uint32_t flag, filch_cause *out)
     out->kind = (filch_cause_kind)flag;
     out->code = r->code;
     filch__name_copy(out->task, r->by);
-    filch__name_copy(out->scope,
-                     r->frame.kind == FILCH__FRAME_SCOPE ? ((struct filch__scope *)r)->name : "");
+    filch__name_copy(out->scope, r->frame.kind == FILCH__FRAME_SCOPE
+                                     ? filch__scope_name((struct filch__scope *)r)
+                                     : "");
 }
 
 /*
@@ -43,6 +44,7 @@ static void trace(struct filch__region *r, struct filch_handle *task, filch_caus
 
 void filch__scope_trace(struct filch__scope *s, filch_cause *out)
 {
+    *out = (filch_cause){.kind = FILCH_CAUSE_NONE};
     trace(&s->region, s->region.task, out);
 }
 
@@ -90,7 +92,9 @@ int filch_scope_report(filch_scope *storage, filch_report *out)
     if (s->ended_at)
         filch__name_copy(out->last, s->last);
     filch__spin_unlock(&r->lock);
-    if (flag && life == FILCH__REGION_OPEN)
+    if (s->shut_down)
+        out->cause.kind = FILCH_CAUSE_SHUTDOWN;
+    else if (flag && life == FILCH__REGION_OPEN)
         filch__scope_trace(s, &out->cause);
     else if (flag)
         out->cause = s->cause; /* what is further out may be gone */

@@ -50,8 +50,8 @@ static bool has_failed(const struct filch_handle *t)
 
 void filch__scope_observe(struct filch__scope *s, const struct filch_handle *t)
 {
-    if (s->on_failure && has_failed(t))
-        s->on_failure(s->ctx, filch__task_name(t), t->result);
+    if (s->options.on_failure && has_failed(t))
+        s->options.on_failure(s->options.ctx, filch__task_name(t), t->result);
 }
 
 static void note_failure(struct filch__scope *s, const struct filch_handle *t)
@@ -70,7 +70,7 @@ static bool count(struct filch__scope *s, const struct filch_handle *t)
     const char *name = filch__task_name(t);
     if (filch__likely(t->result >= 0)) {
         s->succeeded++;
-        return s->policy == FILCH_RACE &&
+        return s->options.policy == FILCH_RACE &&
                filch__region_mark(&s->region, FILCH_CAUSE_WON, t->result, name);
     }
     if (!has_failed(t)) {
@@ -78,39 +78,60 @@ static bool count(struct filch__scope *s, const struct filch_handle *t)
         return false;
     }
     note_failure(s, t);
-    if (s->policy == FILCH_FAIL_FAST)
+    if (s->options.policy == FILCH_FAIL_FAST)
         return filch__region_mark(&s->region, FILCH_CAUSE_FAILURE, t->result, name);
-    if (s->policy == FILCH_SUPERVISE)
+    if (s->options.policy == FILCH_SUPERVISE)
         filch__scope_decide(s, t->result);
     return false;
 }
 
 static void keep(struct filch__scope *s, struct filch_handle *t)
 {
-    t->runnable.next = NULL;
+    filch__runnable_link(&t->runnable, NULL);
     if (s->region.kept)
-        s->kept_last->next = &t->runnable;
+        filch__runnable_link(s->kept_last, &t->runnable);
     else
         s->region.kept = &t->runnable;
     s->kept_last = &t->runnable;
 }
 
-struct filch__fiber *filch__scope_child_ended(struct filch_handle *t, bool *marked)
+/* Under the lock; t is the last child for now. */
+static void note_last(struct filch__scope *s, const struct filch_handle *t)
+{
+    s->ended_at = filch__now();
+    filch__name_copy(s->last, filch__task_name(t));
+}
+
+bool filch__scope_leave(struct filch_handle *t, bool alone, struct filch__child_end *end)
 {
     struct filch__scope *s = t->scope;
     struct filch__region *r = &s->region;
     filch__spin_lock(&r->lock);
     filch__link_remove(&t->siblings);
-    *marked = count(s, t);
+    end->marked = count(s, t);
     if (t->kept)
         keep(s, t);
-    if (--r->live == 0 && filch__unlikely(filch__load_relaxed(&r->flag))) {
-        s->ended_at = filch__now();
-        filch__name_copy(s->last, filch__task_name(t));
+    if (filch__unlikely(filch__load_relaxed(&r->flag)) && r->live == 1)
+        note_last(s, t);
+    bool done = alone || filch__state_finish_child(&t->state);
+    if (filch__likely(done)) { /* t is not touched any more */
+        r->live--;
+        end->opener = filch__region_ring(r);
     }
-    struct filch__fiber *opener = filch__region_ring(r);
     filch__spin_unlock(&r->lock);
-    return opener;
+    return done;
+}
+
+void filch__scope_left(struct filch_handle *t, struct filch__child_end *end)
+{
+    struct filch__scope *s = t->scope;
+    struct filch__region *r = &s->region;
+    filch__spin_lock(&r->lock);
+    if (filch__unlikely(filch__load_relaxed(&r->flag)) && r->live == 1)
+        note_last(s, t);
+    r->live--;
+    end->opener = filch__region_ring(r);
+    filch__spin_unlock(&r->lock);
 }
 
 /* More of them would tell nothing new. */
@@ -130,8 +151,8 @@ void filch__scope_report_overdue(struct filch__scope *s)
     s->overdue = (uint32_t)s->region.live;
     filch__spin_unlock(&s->region.lock);
     for (int i = 0; i < named; i++)
-        if (s->on_overdue)
-            s->on_overdue(s->ctx, names[i]);
+        if (s->options.on_overdue)
+            s->options.on_overdue(s->options.ctx, names[i]);
         else
             filch__say("a task ignores the cancel of its scope", names[i]);
 }

@@ -45,7 +45,7 @@ static int await_on_fiber(struct filch_handle *t, struct filch__fiber *me, bool 
         if (here)
             filch__store_relaxed(&t->fiber, filch__park_next(w)); /* published by the start */
         if (here && filch__state_start_joined(&t->state) == FILCH__START_RUN)
-            t->runnable.run = filch__task_run_started;
+            filch__store_relaxed(&t->runnable.run, filch__task_run_started);
         else if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
             filch__die("a queued task has finished");
         filch__park_for(&t->runnable);

@@ -14,9 +14,18 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct filch__scope *published;
 
+/* Its children are cancelled by their runtime's end, its opener by that of his own, unless a shield
+ * keeps that from the scope. */
+static bool sees_closing(const struct filch__region *r)
+{
+    bool shielded = r->task && r->frame.closing != &r->task->rt->closing;
+    return !shielded &&
+           (filch__load_seq_cst(r->frame.closing) || filch__load_seq_cst(&r->rt->closing));
+}
+
 static void tell_closing(struct filch__scope *s)
 {
-    if (filch__load_seq_cst(&s->region.rt->closing))
+    if (sees_closing(&s->region))
         (void)filch__region_cancel(&s->region, FILCH_CAUSE_SHUTDOWN, 0, "");
 }
 
@@ -36,25 +45,34 @@ void filch__scope_unpublish(struct filch__scope *s)
 {
     pthread_mutex_lock(&lock);
     struct filch__scope **at = &published;
-    while (*at != s)
+    while (*at && *at != s)
         at = &(*at)->published_next;
-    *at = s->published_next;
+    if (*at)
+        *at = s->published_next;
     pthread_mutex_unlock(&lock);
 }
 
-/* rt->closing is set. The list's lock keeps each scope in memory: its close waits for it. */
-static void tell_all(filch_runtime *rt)
+/* A runtime's flag is set. The list's lock keeps each scope in memory: its close waits for it. */
+static void tell_all(void)
 {
     pthread_mutex_lock(&lock);
     for (struct filch__scope *s = published; s; s = s->published_next)
-        if (s->region.rt == rt)
-            tell_closing(s);
+        tell_closing(s);
     pthread_mutex_unlock(&lock);
+}
+
+/* In the child of a fork(2). */
+static void forget(void)
+{
+    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    published = NULL;
+    filch__roots_forget();
 }
 
 __attribute__((constructor)) static void listen(void)
 {
     filch__runtime_closing = tell_all;
+    filch__process_forked = forget;
 }
 
 const uint32_t *filch_scope_flag(filch_scope *storage)

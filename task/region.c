@@ -6,12 +6,18 @@
 #include "task/cancel.h"
 #include "task/scope.h"
 
-#include <filch/fork.h>
-
 #include <errno.h>
+#include <string.h>
 
 uint32_t filch__roots_lock;
 struct filch__region *filch__roots;
+
+/* In the child of a fork(2): they are of other threads, or belong to runtimes that are lost. */
+void filch__roots_forget(void)
+{
+    filch__roots = NULL;
+    filch__store_relaxed(&filch__roots_lock, 0);
+}
 
 static const uint32_t never;
 
@@ -45,8 +51,10 @@ static void after(struct filch__timer *timer)
     struct filch__region *r =
         (struct filch__region *)(void *)((char *)timer - offsetof(struct filch__region, timer));
     filch__spin_lock(&r->lock);
-    bool overdue = r->grace;
-    bool marked = !overdue && filch__region_mark(r, FILCH_CAUSE_DEADLINE, 0, "");
+    /* Between `fire` and this the deadline may have been moved, or a cancel have come. */
+    bool due = r->deadline <= filch__now();
+    bool overdue = due && r->grace;
+    bool marked = due && !r->grace && filch__region_mark(r, FILCH_CAUSE_DEADLINE, 0, "");
     filch__spin_unlock(&r->lock);
     if (overdue)
         filch__scope_report_overdue((struct filch__scope *)r);
@@ -55,19 +63,14 @@ static void after(struct filch__timer *timer)
     filch__region_drop_hold(r);
 }
 
+#define ZERO_FROM offsetof(struct filch__region, lock)
+#define ZERO_TO   offsetof(struct filch__region, deadline)
+
 static inline void init(struct filch__region *r, struct filch_handle *task)
 {
     r->task = task;
-    r->lock = 0;
-    r->inner = NULL;
-    r->live = 0;
-    r->wish = FILCH__WISH_NONE;
-    r->waiter = NULL;
-    r->kept = NULL;
+    memset((char *)r + ZERO_FROM, 0, ZERO_TO - ZERO_FROM);
     r->deadline = FILCH_NEVER;
-    r->timed = false;
-    r->grace = false;
-    r->holds = 0;
     filch__store_relaxed(&r->life, FILCH__REGION_OPEN);
 }
 
@@ -92,10 +95,10 @@ void filch__region_open(struct filch__region *r, enum filch__frame_kind kind)
     if (r->next)
         r->next->at = &r->next;
     *h.regions = r;
-    bool cancelled = kind == FILCH__FRAME_SCOPE && filch__load_acquire(h.flag);
-    r->flag = cancelled ? FILCH__CAUSE_OUTER : FILCH_CAUSE_NONE;
-    if (filch__unlikely(cancelled))
+    if (filch__unlikely(filch__load_acquire(h.flag)) && kind == FILCH__FRAME_SCOPE) {
+        r->flag = FILCH__CAUSE_OUTER;
         r->cancelled_at = filch__now();
+    }
     filch__spin_unlock(h.lock);
     filch__frame_push(fiber, &r->frame);
 }
@@ -110,12 +113,19 @@ int filch__region_check(struct filch__region *r)
     return filch__frame_is_innermost(fiber, &r->frame) ? 0 : -EBUSY;
 }
 
+/* What encloses it was cancelled. */
+static bool is_cut(const struct filch__region *r)
+{
+    return filch__load_relaxed(&r->flag) == FILCH__CAUSE_OUTER ||
+           filch__load_relaxed(r->frame.closing);
+}
+
 /* Under the lock. */
 static bool wish_is_true(const struct filch__region *r, enum filch__region_wish wish)
 {
     if (wish == FILCH__WISH_END)
         return r->live == 0 && filch__load_acquire(&r->holds) == 0;
-    return wish == FILCH__WISH_NEXT && (r->kept || r->live == 0 || filch__load_relaxed(&r->flag));
+    return wish == FILCH__WISH_NEXT && (r->kept || r->live == 0 || is_cut(r));
 }
 
 struct filch__fiber *filch__region_ring(struct filch__region *r)
@@ -126,12 +136,19 @@ struct filch__fiber *filch__region_ring(struct filch__region *r)
         filch__store_relaxed(&r->life, FILCH__REGION_CLOSED);
     r->wish = FILCH__WISH_NONE;
     struct filch__fiber *fiber = r->waiter;
+    struct filch__worker *w = filch__worker_current();
     r->waiter = NULL;
-    if (!fiber) { /* a thread, which takes the lock before it goes on */
+    /* The opener takes the lock before it goes on, so it is there until the lock is left; after that
+     * its fiber is, where this thread is a worker of its runtime. */
+    if (filch__likely(fiber && w && w->rt == fiber->rt))
+        return fiber;
+    if (fiber) {
+        filch__unpark(fiber);
+    } else {
         filch__store_release(&r->rung, 1);
         filch__futex_wake(&r->rung, 1);
     }
-    return fiber;
+    return NULL;
 }
 
 static void wait_for_ring(struct filch__region *r, struct filch__fiber *me)
@@ -144,11 +161,6 @@ static void wait_for_ring(struct filch__region *r, struct filch__fiber *me)
     }
 }
 
-static bool is_cancelled(const struct filch__region *r, const struct filch__fiber *me)
-{
-    return me ? filch_cancelled() : filch__load_relaxed(&r->flag) != 0;
-}
-
 int filch__region_await(struct filch__region *r, enum filch__region_wish wish, bool cancellable)
 {
     struct filch__fiber *me = filch__fiber_current();
@@ -156,7 +168,7 @@ int filch__region_await(struct filch__region *r, enum filch__region_wish wish, b
         filch__spin_lock(&r->lock);
         r->wish = FILCH__WISH_NONE;
         r->waiter = NULL;
-        if (cancellable && is_cancelled(r, me)) {
+        if (cancellable && is_cut(r)) {
             filch__spin_unlock(&r->lock);
             return -ECANCELED;
         }
@@ -186,11 +198,20 @@ static void await_end(struct filch__region *r)
     filch__store_relaxed(&r->life, FILCH__REGION_CLOSED);
 }
 
+/* Under the lock of the roots, which are forgotten in the child of a fork(2). */
+static bool is_root(const struct filch__region *r)
+{
+    const struct filch__region *root = filch__roots;
+    while (root && root != r)
+        root = root->next;
+    return root;
+}
+
 int filch__region_end(struct filch__region *r)
 {
     if (filch__unlikely(r->rt && filch__load_relaxed(&r->rt->lost))) {
         filch__store_relaxed(&r->life, FILCH__REGION_CLOSED);
-        return -ESHUTDOWN;
+        return -ESHUTDOWN; /* its holder is lost too, or the list of roots, which is empty now */
     }
     await_end(r);
     bool timed = r->timed;
@@ -201,9 +222,11 @@ int filch__region_end(struct filch__region *r)
         filch__spin_unlock(&r->lock);
     }
     filch__spin_lock(r->holder_lock);
-    *r->at = r->next;
-    if (r->next)
-        r->next->at = r->at;
+    if (filch__likely(r->holder_lock != &filch__roots_lock) || is_root(r)) {
+        *r->at = r->next;
+        if (r->next)
+            r->next->at = r->at;
+    }
     filch__spin_unlock(r->holder_lock);
     return 0;
 }
@@ -239,6 +262,6 @@ void filch__region_set_deadline(struct filch__region *r, int64_t deadline)
 
 void filch__region_arm_grace(struct filch__region *r, int64_t when)
 {
-    arm(r, when);
     r->grace = true;
+    filch__region_set_deadline(r, when);
 }

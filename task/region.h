@@ -17,6 +17,8 @@
  * Cancel:  `flag` goes from 0 to a cause, once, under the region's lock; who does that takes a hold,
  * leaves the lock, tells what is inside (cancel.h) and gives the hold back. The cause's particulars
  * are written before the flag (release) and never change: read them after an acquire of it.
+ * Once a scope is cancelled its timer is free for the grace period.
+ *
  * A region that is opened looks at the flag of what encloses it under the holder's lock; who tells
  * a holder's regions sets the holder's flag first. One of them sees the other. The same goes for a
  * task that is spawned into a scope.
@@ -51,21 +53,21 @@ struct filch__region {
     filch_runtime *rt; /* of the timer, and of a scope's children */
     /* Under the holder's lock. */
     struct filch__region *next, **at;
-    /* Under the region's own. */
+    /* Under the region's own; from here to `flag` zero at first. */
     uint32_t lock;
     uint32_t life;
-    struct filch__region *inner; /* opened inside, by next */
-    uint64_t live;               /* children; 0 of a shield */
-    uint32_t wish;
-    uint32_t rung;                /* futex of an opening thread */
+    uint64_t live;                /* children; 0 of a shield */
+    struct filch__region *inner;  /* opened inside, by next */
     struct filch__fiber *waiter;  /* the opener, suspended for its wish */
     struct filch__runnable *kept; /* ended children for filch_scope_next, oldest first */
-    int64_t deadline;             /* FILCH_NEVER: none */
-    bool timed;                   /* the timer was armed */
-    bool grace;                   /* ... for the grace period */
+    uint32_t rung;                /* futex of an opening thread */
+    uint8_t wish;
+    bool timed; /* the timer was armed */
+    bool grace; /* ... for the grace period */
     /* Shared. */
     uint32_t holds;
-    uint32_t flag; /* 0, or the cause of its cancel */
+    uint32_t flag;    /* 0, or the cause of its cancel */
+    int64_t deadline; /* under the lock; what the timer is armed for; FILCH_NEVER: nothing */
     struct filch__timer timer;
     /* Of who cancels. */
     struct filch__region *told_next; /* list of regions still to be told: cancel.c */
@@ -105,13 +107,14 @@ int filch__region_end(struct filch__region *r);
 
 /*
  * By the opener. Waits for the wish to come true and returns 0 with the lock held; with
- * `cancellable`, -ECANCELED when the caller is cancelled, without the lock.
+ * `cancellable`, -ECANCELED when what encloses the region is cancelled, without the lock.
  */
 int filch__region_await(struct filch__region *r, enum filch__region_wish wish, bool cancellable);
 
 /*
  * Under the lock, after something has changed that the opener may wait for: if it is so the opener
- * is told. Returns its fiber, to be unparked without the lock, or NULL.
+ * is told. Returns its fiber, if that is of the calling worker's runtime, to be unparked without the
+ * lock; else NULL.
  */
 __attribute__((warn_unused_result)) struct filch__fiber *
 filch__region_ring(struct filch__region *r);
@@ -127,5 +130,6 @@ void filch__region_arm_grace(struct filch__region *r, int64_t when);
 /* Regions opened by threads; under their lock. */
 extern uint32_t filch__roots_lock;
 extern struct filch__region *filch__roots;
+void filch__roots_forget(void);
 
 #endif

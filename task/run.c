@@ -77,30 +77,44 @@ static enum filch__finish publish_end(struct filch_handle *t)
     return filch__state_finish(&t->state, true, t->scope);
 }
 
-/* The end of a scope's child. The scope is told last: it may close then. */
-static struct filch__fiber *finish_child(struct filch_handle *t)
+/* The end of a child of which others know, and not its handle alone, or somebody joins it. */
+static struct filch__fiber *finish_shared_child(struct filch_handle *t,
+                                                struct filch__child_end *end)
 {
     struct filch__fiber *joiner = NULL;
-    bool alone = filch__state_is_alone(&t->state);
-    filch__scope_observe(t->scope, t);
-    enum filch__finish action = alone ? FILCH__FINISH_RESULT : publish_end(t);
+    enum filch__finish action = publish_end(t);
     if (action == FILCH__FINISH_RESULT)
         filch__task_drop_result(t);
     else if (action == FILCH__FINISH_WAKE)
         joiner = wake_joiner(t);
-    struct filch__region *scope = &t->scope->region;
-    bool marked;
-    struct filch__fiber *opener = filch__scope_child_ended(t, &marked);
-    if (alone || filch__state_release(&t->state) == FILCH__LAST_FREE)
+    filch__scope_left(t, end);
+    if (filch__state_release(&t->state) == FILCH__LAST_FREE)
         filch__task_free(t);
-    if (filch__unlikely(marked))
+    return joiner;
+}
+
+/* The end of a scope's child. The scope is told last: it may close then. */
+static struct filch__fiber *finish_child(struct filch_handle *t)
+{
+    struct filch__region *scope = &t->scope->region;
+    struct filch__child_end end = {.opener = NULL};
+    struct filch__fiber *next = NULL;
+    bool alone = filch__state_is_alone(&t->state);
+    filch__scope_observe(t->scope, t);
+    if (alone)
+        filch__task_drop_result(t);
+    if (filch__unlikely(!filch__scope_leave(t, alone, &end)))
+        next = finish_shared_child(t, &end);
+    else if (alone)
+        filch__task_free(t);
+    if (filch__unlikely(end.marked))
         filch__region_spread(scope);
     filch__retire(filch__worker_current());
-    if (joiner && opener)
-        filch__unpark(opener);
-    else if (opener && filch__unpark_claim(opener))
-        joiner = opener;
-    return joiner ? filch__unpark_next(joiner) : NULL;
+    if (next && end.opener)
+        filch__unpark(end.opener);
+    else if (end.opener && filch__unpark_claim(end.opener))
+        next = end.opener;
+    return next ? filch__unpark_next(next) : NULL;
 }
 
 /* Returns the fiber to go on with, or NULL. */
@@ -153,8 +167,11 @@ static struct filch__fiber *run(struct filch_handle *t, bool started)
         filch__die("a task has returned in the child of a fork(2) that it made");
     if (filch__unlikely(fiber->frame || fiber->cleanup))
         clean_up(t, fiber);
-    if (t->extra && t->extra->arg_drop)
+    if (t->extra && t->extra->arg_drop) {
         t->extra->arg_drop(t->arg);
+        if (filch__unlikely(fiber->frame || fiber->cleanup))
+            clean_up(t, fiber);
+    }
     filch__fiber_clear_task(fiber);
     return finish(t);
 }
@@ -175,7 +192,7 @@ struct filch__fiber *filch__task_run(struct filch__runnable *r)
 struct filch__fiber *filch__task_run_own(struct filch__runnable *r)
 {
     struct filch_handle *t = (struct filch_handle *)(void *)r;
-    t->runnable.run = filch__task_run;
+    filch__store_relaxed(&t->runnable.run, filch__task_run);
     filch__worker_current()->handoff = r;
     return t->extra->own_fiber;
 }

@@ -9,6 +9,7 @@
 #include "task/cleanup.h"
 
 #include <errno.h>
+#include <string.h>
 
 static bool valid(const filch_scope_options *o)
 {
@@ -42,25 +43,16 @@ static void leave_runtime(struct filch__region *r)
         filch__unadmit(r->frame.rt);
 }
 
+#define ZERO_FROM offsetof(struct filch__scope, decided)
+#define ZERO_TO   offsetof(struct filch__scope, published_next)
+
 static inline void init(struct filch__scope *s, const filch_scope_options *o)
 {
-    s->name = o->name ? o->name : "";
-    s->policy = o->policy;
-    s->collect = o->collect;
-    s->grace = o->grace;
-    s->on_failure = o->on_failure;
-    s->on_overdue = o->on_overdue;
-    s->ctx = o->ctx;
+    s->options = *o;
+    memset((char *)s + ZERO_FROM, 0, ZERO_TO - ZERO_FROM);
     filch__link_init(&s->fresh);
     filch__link_init(&s->told);
-    s->decided = false;
-    s->result = 0;
-    s->succeeded = s->failed = s->cancelled = 0;
-    s->overdue = 0;
     s->event = -1;
-    s->published = false;
-    s->cleanup = NULL;
-    s->ended_at = 0;
 }
 
 /* Deadlines of which 0 means none. */
@@ -108,6 +100,9 @@ int filch_scope_open(filch_scope *storage, const filch_scope_options *o)
         filch__scope_decide(s, -ECANCELED);
         filch__spin_unlock(&r->lock);
     }
+    /* The end of the opener's runtime reaches children of another only through the scope. */
+    if (filch__unlikely(r->task && r->task->rt != r->rt))
+        filch__scope_publish(s);
     if (filch__unlikely(deadline != FILCH_NEVER))
         begin_deadline(r, deadline);
     return 0;
@@ -123,15 +118,17 @@ static struct filch_handle *take_kept(struct filch__region *r)
 
 int filch_scope_next(filch_scope *storage, filch_handle **ended)
 {
+    if (!storage || !ended)
+        return -EINVAL;
     struct filch__scope *s = filch__scope_of(storage);
     struct filch__region *r = &s->region;
     struct filch__fiber *me = filch__fiber_current();
     struct filch__strand strand;
-    if (!storage || !ended)
-        return -EINVAL;
     int rc = filch__region_check(r);
-    if (rc < 0 || !s->collect)
+    if (rc < 0 || !s->options.collect)
         return rc < 0 ? rc : -EINVAL;
+    if (filch__load_relaxed(&r->rt->lost))
+        return -ESHUTDOWN;
     if (me)
         filch__wait_begin(&strand, me, "a child of scope", r);
     rc = filch__region_await(r, FILCH__WISH_NEXT, true);
@@ -148,44 +145,51 @@ int filch_scope_next(filch_scope *storage, filch_handle **ended)
 }
 
 /* What close returns, if the last child's end was what came first. */
-static int result_by_end(const struct filch__scope *s)
+static int result_by_end(struct filch__scope *s)
 {
-    if (filch__load_relaxed(s->region.frame.closing))
+    const struct filch__region *r = &s->region;
+    s->shut_down = filch__load_relaxed(r->frame.closing) ||
+                   (s->cancelled && filch__load_relaxed(&r->rt->closing));
+    if (s->shut_down)
         return -ECANCELED;
     if (s->failed)
         return s->failures[0].result;
-    return s->policy == FILCH_RACE && s->cancelled ? -ECANCELED : 0;
+    return s->options.policy == FILCH_RACE && s->cancelled ? -ECANCELED : 0;
+}
+
+/* Of a scope that has ended and was used for more than children: what it still has. */
+static void clear(struct filch__scope *s)
+{
+    struct filch__region *r = &s->region;
+    while (r->kept)
+        filch_detach(take_kept(r));
+    if (s->published)
+        filch__scope_unpublish(s);
+    if (s->event >= 0)
+        filch__event_close(s->event);
+    filch__cleanup_run(&s->cleanup, &r->lock, r->rt);
 }
 
 int filch_scope_close(filch_scope *storage)
 {
-    struct filch__scope *s = filch__scope_of(storage);
-    struct filch__region *r = &s->region;
     if (!storage)
         return -EINVAL;
+    struct filch__scope *s = filch__scope_of(storage);
+    struct filch__region *r = &s->region;
     int rc = filch__region_check(r);
     if (rc < 0)
         return rc;
     rc = filch__region_end(r);
-    if (filch__likely(rc == 0)) {
-        while (r->kept)
-            filch_detach(take_kept(r));
-        if (s->cleanup)
-            filch__cleanup_run(&s->cleanup, &r->lock, r->rt);
-        if (s->published)
-            filch__scope_unpublish(s);
-        if (s->event >= 0)
-            filch__event_close(s->event);
-        if (filch__unlikely(filch__load_relaxed(&r->flag))) {
-            s->cause = (filch_cause){.kind = FILCH_CAUSE_NONE};
-            filch__scope_trace(s, &s->cause);
-        }
+    if (filch__likely(!s->decided))
         filch__scope_decide(s, result_by_end(s));
-        rc = s->result;
-    }
+    if (filch__unlikely(filch__load_relaxed(&r->flag)))
+        filch__scope_trace(s, &s->cause);
+    /* What is deferred belongs to what encloses the scope: nobody would tell the scope any more. */
     filch__frame_pop(filch__fiber_current(), &r->frame);
+    if (filch__unlikely(r->kept || s->published || s->cleanup) && rc == 0)
+        clear(s);
     leave_runtime(r);
-    return rc;
+    return rc < 0 ? rc : s->result;
 }
 
 int filch_scope_cancel(filch_scope *s, int reason)
@@ -198,7 +202,7 @@ int filch_scope_cancel(filch_scope *s, int reason)
 
 int filch_scope_set_deadline(filch_scope *s, int64_t deadline)
 {
-    struct filch__region *r = &filch__scope_of(s)->region;
+    struct filch__region *r = (struct filch__region *)(void *)s;
     if (!s || filch__load_relaxed(&r->life) != FILCH__REGION_OPEN)
         return -EINVAL;
     int rc = filch__timers_start(r->rt);

@@ -9,32 +9,32 @@
 
 struct filch__scope {
     struct filch__region region; /* first */
-    /* Immutable while open. */
-    const char *name; /* never NULL */
-    filch_policy policy;
-    bool collect;
-    int64_t grace;
-    void (*on_failure)(void *ctx, const char *task, int result);
-    void (*on_overdue)(void *ctx, const char *task);
-    void *ctx;
+    filch_scope_options options; /* immutable while open */
     /* Under the region's lock. */
     struct filch__link fresh, told; /* children, those told of a cancel apart */
-    struct filch__runnable *kept_last;
-    bool decided; /* `result` is what close returns */
-    int result;
-    uint64_t succeeded, failed, cancelled;
-    uint32_t overdue;
-    int event; /* file descriptor, -1: none */
+    int event;                      /* file descriptor, -1: none */
+    int result;                     /* what close returns, once it is decided */
+    /* From here to `ended_at` zero at first. */
+    bool decided;
     bool published;
-    struct filch__scope *published_next; /* under the lock of publish.c */
+    bool shut_down; /* the runtime's end is what decided */
+    uint32_t overdue;
+    uint64_t succeeded, failed, cancelled;
+    struct filch__runnable *kept_last;
     void *cleanup;                       /* cleanup.h */
     int64_t ended_at;                    /* when the last child ended after the cancel */
+    struct filch__scope *published_next; /* under the lock of publish.c */
     char last[FILCH__NAME];
     filch_cause cause; /* copied by the close */
     filch_failure failures[FILCH_FAILURES_MAX];
 };
 
 _Static_assert(sizeof(struct filch__scope) <= sizeof(filch_scope), "storage of a scope");
+
+static inline const char *filch__scope_name(const struct filch__scope *s)
+{
+    return s->options.name ? s->options.name : "";
+}
 
 static inline struct filch__scope *filch__scope_of(filch_scope *s)
 {
@@ -62,13 +62,21 @@ void filch__scope_disown(struct filch_handle *t);
 /* Before the end of a child that failed is published; without locks. */
 void filch__scope_observe(struct filch__scope *s, const struct filch_handle *t);
 
+/* What is left to do after a child's end. */
+struct filch__child_end {
+    struct filch__fiber *opener; /* to be unparked, or NULL */
+    bool marked;                 /* it cancels the scope: the caller owes filch__region_spread */
+};
+
 /*
- * On the worker that has ended child t, whose SCHEDULER reference is still held. Returns a fiber to
- * be unparked, or NULL. *marked: the child's end cancels the scope, and the caller owes
- * filch__region_spread; else the scope may be gone afterwards.
+ * On the worker that has run child t to its end: t leaves the scope. alone: filch__state_is_alone.
+ * True: that is all; t is the caller's if it was alone, else its handle's. False: t must be
+ * finished first, and then the scope told; it does not close before. Afterwards the scope may be
+ * gone, if the end did not mark it.
  */
-__attribute__((warn_unused_result)) struct filch__fiber *
-filch__scope_child_ended(struct filch_handle *t, bool *marked);
+__attribute__((warn_unused_result)) bool filch__scope_leave(struct filch_handle *t, bool alone,
+                                                            struct filch__child_end *end);
+void filch__scope_left(struct filch_handle *t, struct filch__child_end *end);
 
 /* By the opener of a cancelled scope: where the cancel began. */
 void filch__scope_trace(struct filch__scope *s, filch_cause *out);

@@ -34,7 +34,7 @@ static struct layout layout_of(const filch_spawn_options *o)
 static inline void init(struct filch_handle *t, filch_runtime *rt, struct filch__scope *scope,
                         filch_fn *fn, void *arg, bool handle, size_t size)
 {
-    bool kept = scope && scope->collect && !handle;
+    bool kept = scope && scope->options.collect && !handle;
     t->runnable.run = filch__task_run;
     t->fn = fn;
     t->arg = arg;

@@ -18,6 +18,7 @@
  *                             until the scope knows; else it goes too, and after that nothing is
  *                             touched any more
  *   finish_joined  scheduler  +FINISHED -SCHEDULER, for a joiner that it has claimed
+ *   finish_child   scheduler  +FINISHED -SCHEDULER, if nothing but RUNNING and HANDLE is there
  *   release        scheduler  -SCHEDULER
  *   add_joiner     handle     +JOINER, unless FINISHED
  *   remove_joiner  handle     -JOINER, unless FINISHED
@@ -113,6 +114,17 @@ static inline bool filch__state_is_joined(const uint32_t *state)
 static inline bool filch__state_is_alone(const uint32_t *state)
 {
     return (filch__load_acquire(state) & FILCH__TASK_REFS) == FILCH__TASK_SCHEDULER;
+}
+
+/*
+ * Of a child with a handle that nobody uses just now: finish and release in one. False: nothing
+ * changed.
+ */
+FILCH__MUST bool filch__state_finish_child(uint32_t *state)
+{
+    uint32_t running = FILCH__TASK_RUNNING | FILCH__TASK_HANDLE | FILCH__TASK_SCHEDULER;
+    return filch__cas_acq_rel(state, &running,
+                              FILCH__TASK_RUNNING | FILCH__TASK_HANDLE | FILCH__TASK_FINISHED);
 }
 
 static inline void filch__state_finish_joined(uint32_t *state)

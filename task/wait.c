@@ -31,6 +31,6 @@ void filch__wait_leave(struct filch_handle *t, struct filch__strand *strand)
 void filch__task_forget_fiber(struct filch_handle *t)
 {
     filch__spin_lock(&t->lock);
-    t->fiber = NULL;
+    filch__store_relaxed(&t->fiber, NULL);
     filch__spin_unlock(&t->lock);
 }

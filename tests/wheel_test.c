@@ -21,7 +21,7 @@ static struct {
     struct filch__wheel wheel;
     struct item {
         struct filch__wheel_entry entry;
-        bool in;
+        bool in, ahead;    /* ahead: it was not due yet when it was inserted */
         int64_t when, due; /* due: NEVER, or the time of a tick */
     } item[ENTRIES];
     int64_t now;
@@ -59,6 +59,7 @@ static void insert(struct item *i, int64_t when)
     i->when = when;
     i->due = filch__wheel_insert(&m.wheel, &i->entry, when);
     i->in = true;
+    i->ahead = i->due > m.now;
     CHECK(i->due == exact || (exact < i->due && i->due <= m.now && i->due % TICK == 0));
     CHECK(filch__wheel_has(&i->entry));
 }
@@ -138,8 +139,7 @@ static void follow_next(void)
         if (next > m.now)
             m.now = next;
         for (int i = 0; i < ENTRIES; i++)
-            if (m.item[i].in && m.item[i].when > 0 && m.item[i].due <= m.now &&
-                m.item[i].due == round_up(m.item[i].when))
+            if (m.item[i].in && m.item[i].ahead && m.item[i].due <= m.now)
                 CHECK(m.now - m.item[i].when < TICK);
         advance();
     }

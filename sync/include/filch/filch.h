@@ -11,6 +11,7 @@
 #ifndef FILCH_FILCH_H
 #define FILCH_FILCH_H
 
+#include <filch/dump.h>
 #include <filch/fork.h>
 #include <filch/local.h>
 #include <filch/runtime.h>

@@ -116,15 +116,17 @@ FILCH_API int filch_scope_cancel(filch_scope *s, int reason);
  * what the table above says. By its opener; suspends, or blocks a thread; not cut short by a cancel,
  * which makes its children end. Without effect: -EINVAL: not open. -EPERM: another task, job or
  * thread opened it. -EBUSY: something is open inside of it, or a job was forked there and not synced.
+ * Closed, but nobody was waited for: -ESHUTDOWN: the runtime is lost to a fork(2).
  */
 FILCH_API int filch_scope_close(filch_scope *s);
 
 /*
  * Of a scope with `collect`: the next child that ended, in the order of ending. *ended is the
  * caller's, and its join returns at once. Children with a handle of their own are not among them;
- * those not taken are dropped at the close. By the opener; may suspend. -ENOENT: no child is left.
- * -ECANCELED: the caller is cancelled. -EINVAL: not open, or without `collect`. -EPERM, -EBUSY: as
- * filch_scope_close.
+ * those not taken are dropped at the close. By the opener; may suspend. The scope's own cancel does
+ * not cut it short: the children end soon, and are handed out. -ENOENT: no child is left. -ECANCELED:
+ * what encloses the scope is cancelled. -EINVAL: not open, or without `collect`. -EPERM, -EBUSY,
+ * -ESHUTDOWN: as filch_scope_close.
  */
 FILCH_API int filch_scope_next(filch_scope *s, filch_handle **ended);
 
@@ -138,8 +140,9 @@ FILCH_API int filch_scope_set_deadline(filch_scope *s, int64_t deadline);
 FILCH_API int64_t filch_deadline(void);
 
 /*
- * Runs fn(arg) when the scope closes, after the children's end, the newest first, on the opener. By
- * the opener, or while it waits. -ENOMEM. -EINVAL: fn is NULL, or the scope is not open.
+ * Runs fn(arg) when the scope closes, after the children's end, the newest first, on the opener, in
+ * what encloses the scope. Any thread or task while the scope is open. -ENOMEM. -EINVAL: fn is NULL,
+ * or the scope is not open.
  */
 FILCH_API int filch_scope_defer(filch_scope *s, void (*fn)(void *arg), void *arg);
 

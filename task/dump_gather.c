@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first half of a dump: what lives, found by a survey (sched/survey.h).
+ *
+ * Tasks are read without references, as the survey allows; of their blocks it may not need what a
+ * block in limbo is linked by. Regions are on the stacks of those who open them: they are found in
+ * their holders' lists, held (region.h), so that they do not close meanwhile, read under their own
+ * lock, and let go. Memory is allocated only where no lock of a region or task is held.
+ */
+#include "sched/blocks.h"
+#include "sched/os/clock.h"
+#include "sched/survey.h"
+#include "task/dump.h"
+
+#include <pthread.h>
+
+_Static_assert(sizeof((filch_runtime *)0)->name <= FILCH__NAME, "it fits a record");
+_Static_assert(offsetof(struct filch_handle, runnable.next) ==
+                       offsetof(struct filch__limbo, next) &&
+                   offsetof(struct filch_handle, arg) == offsetof(struct filch__limbo, size),
+               "a dump reads neither `next` nor `arg` of a task");
+
+/* Regions held under one lock. */
+#define BATCH 16
+
+static void describe_fiber(struct filch__record *record, const struct filch__fiber *fiber)
+{
+    int worker = filch__survey_worker(fiber->rt, fiber);
+    bool suspended = filch__load_acquire(&fiber->wait) == FILCH__SUSPENDED;
+    record->task.life = worker >= 0 ? FILCH__LIFE_RUNNING
+                        : suspended ? FILCH__LIFE_SUSPENDED
+                                    : FILCH__LIFE_READY;
+    record->task.worker = worker;
+    record->task.waiting.what = filch__load_acquire(&fiber->waiting.what);
+    record->task.waiting.on = filch__load_relaxed(&fiber->waiting.on);
+    record->task.waiting.since = filch__load_relaxed(&fiber->waiting.since);
+}
+
+/* The record of a task, made if there is none. NULL: no memory. */
+static struct filch__record *record_task(struct filch__snapshot *s, const struct filch_handle *t)
+{
+    uint32_t known = filch__snapshot_find(s, t);
+    struct filch__record *record = known == FILCH__NOWHERE
+                                       ? filch__snapshot_add(s, FILCH__RECORD_TASK, t)
+                                       : &s->records[known];
+    if (!record)
+        return NULL;
+    uint32_t cause = filch__load_relaxed(&t->cancelled);
+    bool aborted = filch__load_relaxed(&t->state) & FILCH__TASK_ABORT;
+    record->parent = t->scope;
+    record->rt = t->rt;
+    record->cause = cause ? cause : aborted ? FILCH_CAUSE_ABORT : FILCH_CAUSE_NONE;
+    filch__name_copy(record->name, filch__task_name(t));
+    return record;
+}
+
+static bool look_at_queued(void *ctx, struct filch__runnable *r)
+{
+    struct filch__snapshot *s = ctx;
+    struct filch__fiber *(*run)(struct filch__runnable *) = filch__load_relaxed(&r->run);
+    if (run != filch__task_run && run != filch__task_run_own && run != filch__task_run_started)
+        return true;
+    const struct filch_handle *t = (const struct filch_handle *)(const void *)r;
+    if (filch__load_acquire(&t->state) & (FILCH__TASK_RUNNING | FILCH__TASK_FINISHED))
+        return true;
+    struct filch__record *record = record_task(s, t);
+    if (!record)
+        return false;
+    record->task.life = FILCH__LIFE_QUEUED;
+    record->task.worker = t->extra && t->extra->pinned ? (int)t->extra->pinned->index : -1;
+    return true;
+}
+
+/* A task is described by the fiber on which its fn runs; what others run of it are jobs. */
+static void look_at_fiber(struct filch__snapshot *s, struct filch__fiber *fiber)
+{
+    const struct filch_handle *t = filch__load_acquire(&fiber->task);
+    if (!t)
+        return;
+    const struct filch__fiber *main = filch__load_relaxed(&t->fiber);
+    struct filch__record *task = record_task(s, t);
+    if (task)
+        describe_fiber(task, main ? main : fiber);
+    if (!task || !main || main == fiber)
+        return;
+    struct filch__record *job = filch__snapshot_add(s, FILCH__RECORD_JOB, fiber);
+    if (!job)
+        return;
+    job->rt = t->rt;
+    job->up = filch__snapshot_find(s, t);
+    describe_fiber(job, fiber);
+}
+
+static bool hold(struct filch__region *r)
+{
+    filch__spin_lock(&r->lock);
+    bool open = filch__load_relaxed(&r->life) == FILCH__REGION_OPEN;
+    if (open)
+        filch__add_acq_rel(&r->holds, 1);
+    filch__spin_unlock(&r->lock);
+    return open;
+}
+
+/* Records the regions of a list, each with a hold. A held one stays in its list, so the next batch
+ * begins after it. */
+static void hold_list(struct filch__snapshot *s, uint32_t *lock, struct filch__region **list,
+                      uint32_t up)
+{
+    struct filch__region *held[BATCH], *last = NULL;
+    int n = BATCH;
+    while (n == BATCH && !s->truncated) {
+        n = 0;
+        filch__spin_lock(lock);
+        for (struct filch__region *r = last ? last->next : *list; r && n < BATCH; r = r->next)
+            if (hold(r))
+                held[n++] = r;
+        filch__spin_unlock(lock);
+        for (int i = 0; i < n; i++) {
+            struct filch__record *record = filch__snapshot_add(s, FILCH__RECORD_REGION, held[i]);
+            if (record)
+                record->up = up;
+            else
+                filch__region_drop_hold(held[i]);
+        }
+        last = n > 0 ? held[n - 1] : NULL;
+    }
+}
+
+/* Of a held region. */
+static void describe_region(struct filch__record *record, struct filch__region *r)
+{
+    const struct filch__scope *scope = (const struct filch__scope *)r;
+    record->shield = r->frame.kind == FILCH__FRAME_SHIELD;
+    record->rt = r->rt;
+    filch__spin_lock(&r->lock);
+    record->cause = filch__load_acquire(&r->flag);
+    record->region.deadline = filch__load_relaxed(&r->deadline);
+    record->region.live = r->live;
+    if (record->cause != FILCH_CAUSE_NONE) {
+        record->region.code = r->code;
+        record->region.cancelled_at = r->cancelled_at;
+    }
+    if (record->cause != FILCH_CAUSE_NONE && record->cause != FILCH__CAUSE_OUTER)
+        filch__name_copy(record->region.by, r->by);
+    if (!record->shield) {
+        filch__name_copy(record->name, filch__scope_name(scope));
+        record->region.policy = scope->options.policy;
+        record->region.succeeded = scope->succeeded;
+        record->region.failed = scope->failed;
+        record->region.cancelled = scope->cancelled;
+    }
+    filch__spin_unlock(&r->lock);
+}
+
+/* The regions of one holder, and all inside of them. */
+static void look_at_regions(struct filch__snapshot *s, uint32_t *lock, struct filch__region **list,
+                            uint32_t up)
+{
+    uint32_t i = s->count;
+    hold_list(s, lock, list, up);
+    for (; i < s->count; i++) {
+        struct filch__region *r = (struct filch__region *)(uintptr_t)s->records[i].self;
+        describe_region(&s->records[i], r);
+        hold_list(s, &r->lock, &r->inner, i);
+        filch__region_drop_hold(r);
+    }
+}
+
+static void look_at_runtime(struct filch__snapshot *s, filch_runtime *rt)
+{
+    struct filch__record *record = filch__snapshot_add(s, FILCH__RECORD_RUNTIME, rt);
+    if (!record)
+        return;
+    record->rt = rt;
+    record->runtime.workers = rt->worker_count;
+    record->runtime.closing = filch__load_relaxed(&rt->closing);
+    memcpy(record->name, rt->name, sizeof rt->name);
+    filch__survey_queues(rt, look_at_queued, s);
+    for (struct filch__fiber *f = filch__survey_fibers(rt); f && !s->truncated; f = f->next_all)
+        look_at_fiber(s, f);
+}
+
+void filch__snapshot_gather(struct filch__snapshot *s)
+{
+    for (filch_runtime *rt = filch__survey_begin(); rt; rt = rt->next)
+        look_at_runtime(s, rt);
+    for (uint32_t i = 0, n = s->count; i < n; i++) {
+        if (s->records[i].kind != FILCH__RECORD_TASK)
+            continue;
+        struct filch_handle *t = (struct filch_handle *)(uintptr_t)s->records[i].self;
+        look_at_regions(s, &t->lock, &t->regions, i);
+    }
+    if (filch__snapshot_add(s, FILCH__RECORD_THREADS, &filch__roots))
+        look_at_regions(s, &filch__roots_lock, &filch__roots, s->count - 1);
+    filch__survey_end();
+    s->now = filch__now();
+    s->now_coarse = filch__now_coarse();
+}
+
+/*
+ * In the child of a fork(2) only what the forking thread itself has open is left of the roots, and
+ * who else had a lock of these does not give it back.
+ */
+static void before_fork(void)
+{
+    filch__spin_lock(&filch__roots_lock);
+}
+
+static void in_parent(void)
+{
+    filch__spin_unlock(&filch__roots_lock);
+}
+
+static void in_child(void)
+{
+    struct filch__frame **mine = filch__frames_of_thread();
+    for (struct filch__region **at = &filch__roots; *at;) {
+        struct filch__region *r = *at;
+        if (r->frame.home == mine) {
+            r->at = at;
+            at = &r->next;
+        } else {
+            *at = r->next;
+        }
+    }
+    for (struct filch__frame *frame = *mine; frame; frame = frame->outer)
+        if (frame->kind != FILCH__FRAME_BINDING)
+            filch__region_of(frame)->lock = 0;
+    in_parent();
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(before_fork, in_parent, in_child);
+}

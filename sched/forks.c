@@ -8,6 +8,7 @@
 #include "sched/os/reserve.h"
 #include "sched/runtime.h"
 
+#include <errno.h>
 #include <string.h>
 
 /*
@@ -156,6 +157,17 @@ int64_t filch__sync_slow(uintptr_t position)
     filch__store_relaxed(&s->tail, position);
     filch__split_rewind(s, position, FILCH__UNIT_SLOT);
     return rc;
+}
+
+int filch__sync_skip(uintptr_t position)
+{
+    struct filch__split *s = &filch__forks_current()->split;
+    filch__store_relaxed(&s->tail, position);
+    filch__fence_compiler(); /* as in filch_sync */
+    if (position >= filch__load_relaxed(&s->bound))
+        return -ECANCELED;
+    int64_t result = filch__sync_slow(position);
+    return result == FILCH__MINE ? -ECANCELED : (int)result;
 }
 
 /* A fiber with room for a job of the victim, if the thief's own has not enough. False: no memory. */

@@ -115,7 +115,8 @@ int64_t filch_deadline(void)
     for (;;) {
         for (; r; r = filch__region_around(r->frame.outer)) {
             int64_t deadline = filch__load_relaxed(&r->deadline);
-            least = deadline < least ? deadline : least;
+            if (deadline < least && !filch__load_relaxed(&r->flag))
+                least = deadline;
             if (r->frame.kind == FILCH__FRAME_SHIELD)
                 return least;
         }

@@ -12,8 +12,6 @@
 #include "sched/survey.h"
 #include "task/dump.h"
 
-#include <pthread.h>
-
 _Static_assert(sizeof((filch_runtime *)0)->name <= FILCH__NAME, "it fits a record");
 _Static_assert(offsetof(struct filch_handle, runnable.next) ==
                        offsetof(struct filch__limbo, next) &&
@@ -195,41 +193,4 @@ void filch__snapshot_gather(struct filch__snapshot *s)
     filch__survey_end();
     s->now = filch__now();
     s->now_coarse = filch__now_coarse();
-}
-
-/*
- * In the child of a fork(2) only what the forking thread itself has open is left of the roots, and
- * who else had a lock of these does not give it back.
- */
-static void before_fork(void)
-{
-    filch__spin_lock(&filch__roots_lock);
-}
-
-static void in_parent(void)
-{
-    filch__spin_unlock(&filch__roots_lock);
-}
-
-static void in_child(void)
-{
-    struct filch__frame **mine = filch__frames_of_thread();
-    for (struct filch__region **at = &filch__roots; *at;) {
-        struct filch__region *r = *at;
-        if (r->frame.home == mine) {
-            r->at = at;
-            at = &r->next;
-        } else {
-            *at = r->next;
-        }
-    }
-    for (struct filch__frame *frame = *mine; frame; frame = frame->outer)
-        if (frame->kind != FILCH__FRAME_BINDING)
-            filch__region_of(frame)->lock = 0;
-    in_parent();
-}
-
-__attribute__((constructor)) static void watch_forks(void)
-{
-    pthread_atfork(before_fork, in_parent, in_child);
 }

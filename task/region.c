@@ -6,7 +6,6 @@
 #include "task/cancel.h"
 #include "task/scope.h"
 
-#include <errno.h>
 #include <string.h>
 
 uint32_t filch__roots_lock;
@@ -74,18 +73,18 @@ static inline void init(struct filch__region *r, struct filch_handle *task)
     filch__store_relaxed(&r->life, FILCH__REGION_OPEN);
 }
 
-void filch__region_open(struct filch__region *r, enum filch__frame_kind kind)
+void filch__region_open(struct filch__region *r, struct filch__fiber *me,
+                        enum filch__frame_kind kind)
 {
-    struct filch__fiber *fiber = filch__fiber_current();
-    struct filch_handle *task = fiber ? fiber->task : NULL;
-    struct filch__frame *outer = *filch__frames_home(fiber);
+    struct filch_handle *task = me ? me->task : NULL;
+    struct filch__frame *outer = *filch__frames_home(me);
     init(r, task);
     r->frame.outer = outer;
     r->frame.kind = kind;
     r->frame.cancelled = &r->flag;
     r->frame.closing = kind == FILCH__FRAME_SHIELD ? &never
                        : outer                     ? outer->closing
-                       : fiber                     ? &fiber->rt->closing
+                       : me                        ? &me->rt->closing
                                                    : &never;
     struct holder h = holder_of(filch__region_around(outer), task);
     r->holder_lock = h.lock;
@@ -100,17 +99,7 @@ void filch__region_open(struct filch__region *r, enum filch__frame_kind kind)
         r->cancelled_at = filch__now();
     }
     filch__spin_unlock(h.lock);
-    filch__frame_push(fiber, &r->frame);
-}
-
-int filch__region_check(struct filch__region *r)
-{
-    if (filch__load_relaxed(&r->life) != FILCH__REGION_OPEN)
-        return -EINVAL;
-    struct filch__fiber *fiber = filch__fiber_current();
-    if (r->frame.home != filch__frames_home(fiber))
-        return -EPERM;
-    return filch__frame_is_innermost(fiber, &r->frame) ? 0 : -EBUSY;
+    filch__frame_push(me, &r->frame);
 }
 
 /* What encloses it was cancelled. */
@@ -161,9 +150,9 @@ static void wait_for_ring(struct filch__region *r, struct filch__fiber *me)
     }
 }
 
-int filch__region_await(struct filch__region *r, enum filch__region_wish wish, bool cancellable)
+int filch__region_await(struct filch__region *r, struct filch__fiber *me,
+                        enum filch__region_wish wish, bool cancellable)
 {
-    struct filch__fiber *me = filch__fiber_current();
     for (;;) {
         filch__spin_lock(&r->lock);
         r->wish = FILCH__WISH_NONE;
@@ -182,19 +171,23 @@ int filch__region_await(struct filch__region *r, enum filch__region_wish wish, b
     }
 }
 
-/* Closes it if that can be done without a wait. Returns with the lock held. */
-static void await_end(struct filch__region *r)
+/* The lock is held, and still or again when it returns. */
+__attribute__((noinline)) static void await_end(struct filch__region *r, struct filch__fiber *me)
 {
-    struct filch__fiber *me = filch__fiber_current();
+    filch__spin_unlock(&r->lock);
+    if (me)
+        filch__fiber_begin_wait(me, "the end of scope", r);
+    (void)filch__region_await(r, me, FILCH__WISH_END, false);
+    if (me)
+        filch__fiber_end_wait(me);
+}
+
+/* Returns when nobody lives in it or holds it, with the lock held. */
+static inline void lock_ended(struct filch__region *r, struct filch__fiber *me)
+{
     filch__spin_lock(&r->lock);
-    if (filch__unlikely(!wish_is_true(r, FILCH__WISH_END))) {
-        filch__spin_unlock(&r->lock);
-        if (me)
-            filch__fiber_begin_wait(me, "the end of scope", r);
-        (void)filch__region_await(r, FILCH__WISH_END, false);
-        if (me)
-            filch__fiber_end_wait(me);
-    }
+    if (filch__unlikely(!wish_is_true(r, FILCH__WISH_END)))
+        await_end(r, me);
     filch__store_relaxed(&r->life, FILCH__REGION_CLOSED);
 }
 
@@ -207,18 +200,18 @@ static bool is_root(const struct filch__region *r)
     return root;
 }
 
-int filch__region_end(struct filch__region *r)
+int filch__region_end(struct filch__region *r, struct filch__fiber *me)
 {
     if (filch__unlikely(r->rt && filch__load_relaxed(&r->rt->lost))) {
         filch__store_relaxed(&r->life, FILCH__REGION_CLOSED);
         return -ESHUTDOWN; /* its holder is lost too, or the list of roots, which is empty now */
     }
-    await_end(r);
+    lock_ended(r, me);
     bool timed = r->timed;
     filch__spin_unlock(&r->lock);
     if (filch__unlikely(timed)) {
         filch__timer_disarm(&r->timer);
-        await_end(r); /* it may have fired before */
+        lock_ended(r, me); /* it may have fired before */
         filch__spin_unlock(&r->lock);
     }
     filch__spin_lock(r->holder_lock);

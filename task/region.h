@@ -33,6 +33,7 @@
 #include "sched/timers.h"
 #include "task/task.h"
 
+#include <errno.h>
 #include <filch/scope.h>
 #include <filch/shield.h>
 
@@ -90,26 +91,37 @@ static inline struct filch__region *filch__region_around(struct filch__frame *fr
     return frame ? filch__region_of(frame) : NULL;
 }
 
+/* In what follows `me` is the calling fiber, NULL on a thread outside. */
+
 /*
  * By the opener: makes it the innermost frame of the caller. r->rt and r->frame.rt are set; the rest
  * of it is filled in. A scope that is opened where all is cancelled is cancelled.
  */
-void filch__region_open(struct filch__region *r, enum filch__frame_kind kind);
+void filch__region_open(struct filch__region *r, struct filch__fiber *me,
+                        enum filch__frame_kind kind);
 
 /* 0: the caller may close it. Else what close says: -EINVAL, -EPERM, -EBUSY. */
-int filch__region_check(struct filch__region *r);
+static inline int filch__region_check(const struct filch__region *r, struct filch__fiber *me)
+{
+    if (filch__load_relaxed(&r->life) != FILCH__REGION_OPEN)
+        return -EINVAL;
+    if (r->frame.home != filch__frames_home(me))
+        return -EPERM;
+    return filch__frame_is_innermost(me, &r->frame) ? 0 : -EBUSY;
+}
 
 /*
  * By the opener, checked: waits for its end, closes it, and takes it out of the tree. It stays the
  * innermost frame. -ESHUTDOWN: its runtime is lost to a fork(2), so nobody was waited for.
  */
-int filch__region_end(struct filch__region *r);
+int filch__region_end(struct filch__region *r, struct filch__fiber *me);
 
 /*
  * By the opener. Waits for the wish to come true and returns 0 with the lock held; with
  * `cancellable`, -ECANCELED when what encloses the region is cancelled, without the lock.
  */
-int filch__region_await(struct filch__region *r, enum filch__region_wish wish, bool cancellable);
+int filch__region_await(struct filch__region *r, struct filch__fiber *me,
+                        enum filch__region_wish wish, bool cancellable);
 
 /*
  * Under the lock, after something has changed that the opener may wait for: if it is so the opener

@@ -18,17 +18,16 @@ static bool valid(const filch_scope_options *o)
 
 /* The runtime of the children. Where that is not the one that waits for the opener's end anyway, it
  * waits for the scope's, like for a task's. */
-static int join_runtime(filch_runtime *wanted, struct filch__region *r)
+static int join_runtime(struct filch__region *r, struct filch__fiber *me, filch_runtime *wanted)
 {
-    struct filch_handle *task = filch__task_current();
+    struct filch_handle *task = me ? me->task : NULL;
     r->frame.rt = NULL;
     if (filch__likely(task && (!wanted || wanted == task->rt))) {
         r->rt = task->rt;
-        return filch__park_prepare();
+        return filch__likely(me->worker->free != NULL) ? 0 : filch__park_prepare();
     }
-    int rc = filch__runtime_get(
-        !wanted && filch__worker_current() ? filch__worker_current()->rt : wanted, &r->rt);
-    if (rc == 0 && filch__fiber_current())
+    int rc = filch__runtime_get(!wanted && me ? me->rt : wanted, &r->rt);
+    if (rc == 0 && me)
         rc = filch__park_prepare();
     if (rc == 0 && !filch__admit(r->rt, filch__worker_of(r->rt)))
         rc = -ESHUTDOWN;
@@ -83,7 +82,8 @@ int filch_scope_open(filch_scope *storage, const filch_scope_options *o)
     struct filch__scope *s = filch__scope_of(storage);
     struct filch__region *r = &s->region;
     int64_t deadline = deadline_of(o->deadline);
-    int rc = join_runtime(o->runtime, r);
+    struct filch__fiber *me = filch__fiber_current();
+    int rc = join_runtime(r, me, o->runtime);
     if (rc < 0)
         return rc;
     if (filch__unlikely(deadline != FILCH_NEVER || o->grace)) {
@@ -94,7 +94,7 @@ int filch_scope_open(filch_scope *storage, const filch_scope_options *o)
         }
     }
     init(s, o);
-    filch__region_open(r, FILCH__FRAME_SCOPE);
+    filch__region_open(r, me, FILCH__FRAME_SCOPE);
     if (filch__unlikely(filch__load_relaxed(&r->flag))) {
         filch__spin_lock(&r->lock);
         filch__scope_decide(s, -ECANCELED);
@@ -124,14 +124,14 @@ int filch_scope_next(filch_scope *storage, filch_handle **ended)
     struct filch__region *r = &s->region;
     struct filch__fiber *me = filch__fiber_current();
     struct filch__strand strand;
-    int rc = filch__region_check(r);
+    int rc = filch__region_check(r, me);
     if (rc < 0 || !s->options.collect)
         return rc < 0 ? rc : -EINVAL;
     if (filch__load_relaxed(&r->rt->lost))
         return -ESHUTDOWN;
     if (me)
         filch__wait_begin(&strand, me, "a child of scope", r);
-    rc = filch__region_await(r, FILCH__WISH_NEXT, true);
+    rc = filch__region_await(r, me, FILCH__WISH_NEXT, true);
     if (me)
         filch__wait_end(&strand);
     if (rc < 0)
@@ -176,16 +176,17 @@ int filch_scope_close(filch_scope *storage)
         return -EINVAL;
     struct filch__scope *s = filch__scope_of(storage);
     struct filch__region *r = &s->region;
-    int rc = filch__region_check(r);
+    struct filch__fiber *me = filch__fiber_current();
+    int rc = filch__region_check(r, me);
     if (rc < 0)
         return rc;
-    rc = filch__region_end(r);
+    rc = filch__region_end(r, me);
     if (filch__likely(!s->decided))
         filch__scope_decide(s, result_by_end(s));
     if (filch__unlikely(filch__load_relaxed(&r->flag)))
         filch__scope_trace(s, &s->cause);
     /* What is deferred belongs to what encloses the scope: nobody would tell the scope any more. */
-    filch__frame_pop(filch__fiber_current(), &r->frame);
+    filch__frame_pop(me, &r->frame);
     if (filch__unlikely(r->kept || s->published || s->cleanup) && rc == 0)
         clear(s);
     leave_runtime(r);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "task/region.h"
 
-#include "sched/admission.h"
 #include "sched/os/clock.h"
 #include "task/cancel.h"
 
@@ -10,27 +9,27 @@
 _Static_assert(sizeof(struct filch__region) <= sizeof(filch_shield), "storage of a shield");
 
 /* What has timers for it. */
-static int runtime_for(int64_t deadline, filch_runtime **rt)
+static int runtime_for(struct filch__fiber *me, int64_t deadline, filch_runtime **rt)
 {
-    struct filch__worker *w = filch__worker_current();
-    *rt = w ? w->rt : NULL;
+    *rt = me ? me->rt : NULL;
     if (deadline == FILCH_NEVER)
         return 0;
-    int rc = w ? 0 : filch__runtime_get(NULL, rt);
+    int rc = me ? 0 : filch__runtime_get(NULL, rt);
     return rc < 0 ? rc : filch__timers_start(*rt);
 }
 
 int filch_shield_begin(filch_shield *shield, int64_t deadline)
 {
     struct filch__region *r = (struct filch__region *)(void *)shield;
+    struct filch__fiber *me = filch__fiber_current();
     if (!shield)
         return -EINVAL;
     deadline = deadline ? deadline : FILCH_NEVER;
-    int rc = runtime_for(deadline, &r->rt);
+    int rc = runtime_for(me, deadline, &r->rt);
     if (rc < 0)
         return rc;
     r->frame.rt = NULL;
-    filch__region_open(r, FILCH__FRAME_SHIELD);
+    filch__region_open(r, me, FILCH__FRAME_SHIELD);
     if (deadline == FILCH_NEVER)
         return 0;
     if (deadline <= filch__now())
@@ -44,13 +43,13 @@ int filch_shield_begin(filch_shield *shield, int64_t deadline)
 int filch_shield_end(filch_shield *shield)
 {
     struct filch__region *r = (struct filch__region *)(void *)shield;
+    struct filch__fiber *me = filch__fiber_current();
     if (!shield)
         return -EINVAL;
-    int rc = filch__region_check(r);
-    if (rc == 0)
-        rc = filch__region_end(r);
-    else
+    int rc = filch__region_check(r, me);
+    if (rc < 0)
         return rc;
-    filch__frame_pop(filch__fiber_current(), &r->frame);
+    rc = filch__region_end(r, me);
+    filch__frame_pop(me, &r->frame);
     return rc == 0 && filch__load_relaxed(&r->flag) ? -ETIMEDOUT : rc;
 }

@@ -24,7 +24,7 @@ static void on_thieves(int least, filch_fn *fn, uint64_t jobs)
         if (worker_counts[w] < least)
             continue;
         filch_runtime *rt = runtime_open(worker_counts[w]);
-        uint64_t rounds = (uint64_t)sized(20, 200, 2000);
+        uint64_t rounds = (uint64_t)sized(20, 60, 1000);
         for (uint64_t i = 0; i < rounds; i++)
             CHECK(filch_run(rt, fn, rt) == 0);
         drain(rt);
@@ -207,7 +207,7 @@ static void frames_opened_while_jobs_are_stolen(void)
 {
     for (size_t w = 0; w < COUNT(worker_counts); w++) {
         filch_runtime *rt = runtime_open(worker_counts[w]);
-        for (int i = 0; i < sized(2000, 30000, 300000); i++)
+        for (int i = 0; i < sized(2000, 10000, 200000); i++)
             CHECK(filch_run(rt, open_while_stolen, NULL) == 0);
         runtime_close(rt);
     }
@@ -343,7 +343,7 @@ static int own_nothing(void *arg)
 static void abort_reaches_scopes_of_stolen_jobs(void)
 {
     for (size_t w = 1; w < COUNT(worker_counts); w++)
-        for (int i = 0; i < sized(20, 200, 2000); i++) {
+        for (int i = 0; i < sized(20, 100, 2000); i++) {
             filch_runtime *rt = runtime_open(worker_counts[w]);
             struct opener o = {.done = 0};
             filch_handle *h;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of <filch/scope.h>, row by row: what close returns, and what happens where two things
- * meet. First both orders, forced by flags; then the race itself, whose outcome must be consistent.
+ * meet, in both orders. The races themselves are in scope_race_test.c.
  */
 #include "tests/support.h"
 
@@ -301,89 +301,10 @@ static void where_two_meet(void)
     on_each(spawn_after_cancel);
 }
 
-/* ---- the races themselves ---- */
-
-/* A scope and its adversary, a thread; in each turn both act. */
-struct duel {
-    filch_scope scope;
-    uint32_t turn, done, stop;
-    int rc;
-    uint32_t spawned, ran;
-    uint64_t random;
-    void (*act)(struct duel *);
-    void (*round)(struct duel *);
-};
-
-static void pause_a_little(uint64_t *random)
+int main(void)
 {
-    for (uint32_t n = test_random(random, 1u << test_random(random, 11)); n > 0; n--)
-        filch__fence_compiler();
-}
-
-static void *adversary(void *arg)
-{
-    struct duel *d = arg;
-    uint64_t random = test_seed();
-    for (uint32_t turn = 1;; turn++) {
-        SPIN_UNTIL(filch__load_acquire(&d->turn) == turn);
-        if (flag_up(&d->stop))
-            return NULL;
-        pause_a_little(&random);
-        d->act(d);
-        filch__store_release(&d->done, turn);
-    }
-}
-
-static void cancel(struct duel *d)
-{
-    d->rc = filch_scope_cancel(&d->scope, 8);
-}
-
-static void engage(struct duel *d)
-{
-    filch__add_acq_rel(&d->turn, 1u);
-    pause_a_little(&d->random);
-}
-
-static int close_and_wait(struct duel *d)
-{
-    int rc = filch_scope_close(&d->scope);
-    SPIN_UNTIL(filch__load_acquire(&d->done) == d->turn);
-    return rc;
-}
-
-static int duel_task(void *arg)
-{
-    struct duel *d = arg;
-    for (long i = 0; i < sized(300, 6000, 60000) && !filch__load_relaxed(&case_bad); i++)
-        d->round(d);
-    return 0;
-}
-
-static void duel(void (*round)(struct duel *), void (*act)(struct duel *))
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        struct duel d = {.act = act, .round = round, .random = test_seed() + w};
-        pthread_t thread = thread_start(adversary, &d);
-        CHECK(filch_run(rt, duel_task, &d) == 0);
-        raise_flag(&d.stop);
-        filch__add_acq_rel(&d.turn, 1u);
-        thread_join(thread);
-        drain(rt);
-        runtime_close(rt);
-    }
-}
-
-/* Cancel against the last child's end. */
-static void cancel_meets_end(struct duel *d)
-{
-    filch_handle *h;
-    open_scope(&d->scope, FILCH_FAIL_FAST, 0);
-    CHECK(filch_scope_spawn(&d->scope, &h, return_number, (void *)2) == 0);
-    engage(d);
-    int rc = close_and_wait(d), value = join(h);
-    CHECK(d->rc == 0 ? rc == -ECANCELED : d->rc == -EINVAL && rc == 0);
-    CHECK(value == 2 || (value == -ECANCELED && rc == -ECANCELED));
-    CHECK(report_of(&d->scope).succeeded == (value == 2));
+    RUN(what_comes_first_decides);
+    RUN(abort_of_the_opener_and_the_runtimes_end);
+    RUN(where_two_meet);
+    return summary();
 }

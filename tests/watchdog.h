@@ -3,13 +3,14 @@
  * A watchdog for test programs: a hang is a failure, and says where everything stood.
  *
  * A thread of its own waits until the deadline of the current case has passed; then it writes the
- * case's name and the counts of the watched runtime to standard error and aborts. The environment
- * variable FILCH_TEST_PATIENCE multiplies all deadlines, for slow builds.
+ * case's name, everything that lives, and the counts of the watched runtime to standard error, and
+ * aborts. The environment variable FILCH_TEST_PATIENCE multiplies all deadlines, for slow builds.
  */
 #ifndef FILCH_TESTS_WATCHDOG_H
 #define FILCH_TESTS_WATCHDOG_H
 
 #include <filch/atomic.h>
+#include <filch/dump.h>
 #include <filch/runtime.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -36,6 +37,7 @@ static inline int64_t watchdog_now(void)
 static inline void watchdog_dump(void)
 {
     fprintf(stderr, "watchdog: '%s' hangs\n", watchdog.name);
+    filch_dump(stderr);
     filch_runtime *rt = watchdog.rt;
     filch_totals totals;
     if (!rt || filch_runtime_totals(rt, &totals) < 0)

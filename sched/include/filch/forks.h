@@ -72,6 +72,9 @@ FILCH_API uintptr_t filch__fork_slow(uintptr_t position);
 #define FILCH__MINE INT64_MIN
 FILCH_API int64_t filch__sync_slow(uintptr_t position);
 
+/* A sync that does not run the job: what it returned in another worker's hands, or -ECANCELED. */
+FILCH_API int filch__sync_skip(uintptr_t position);
+
 FILCH_END_DECLS
 
 #endif

@@ -17,8 +17,8 @@
  *         return b + filch_sync(&job);
  *     }
  *
- * A job belongs to the task that forked it: filch_cancelled there speaks of that task. It may
- * wait, spawn and fork. A fork can be stolen at once; an idle worker takes it within some
+ * A job belongs to the task that forked it, and to the scope in which it was forked: filch_cancelled
+ * there speaks of those. It may wait, spawn, open scopes and fork. A fork can be stolen at once; an idle worker takes it within some
  * microseconds (1 ms is the bound that the tests hold), also while the owner computes without ever
  * calling filch. Exempt are jobs beyond the fork stack's room, one for each 16 bytes of the
  * stack_size; they run at their sync.
@@ -97,6 +97,25 @@ FILCH_API FILCH_INLINE int filch_sync(filch_job *job)
     return job->fn(job->arg);
 }
 
+/* True if the task that runs here, or the scope that is open here, was cancelled: stop soon. Any
+ * thread or task; a few loads. Off tasks false: see filch_scope_cancelled. */
+FILCH_API FILCH_INLINE bool filch_cancelled(void)
+{
+    const struct filch__forks *forks = filch__forks_current();
+    return filch__load_relaxed(forks->cancelled) || filch__load_relaxed(forks->closing);
+}
+
+/*
+ * The same, but where the task or its scope is cancelled a job that nobody has taken is not run any
+ * more: -ECANCELED. A job that has started is waited for, and gives what it returned.
+ */
+FILCH_API FILCH_INLINE int filch_sync_unless_cancelled(filch_job *job)
+{
+    if (filch__unlikely(filch_cancelled()))
+        return filch__sync_skip(job->position);
+    return filch_sync(job);
+}
+
 /* Runs f(a) and g(b), perhaps at the same time. Returns the first failure of the two, else 0. */
 FILCH_API FILCH_INLINE int filch_invoke2(filch_fn *f, void *a, filch_fn *g, void *b)
 {
@@ -116,13 +135,6 @@ FILCH_API FILCH_INLINE int filch_invoke3(filch_fn *f, void *a, filch_fn *g, void
     int first = filch_invoke2(f, a, g, b);
     int third = filch_sync(&job);
     return first < 0 ? first : third < 0 ? third : 0;
-}
-
-/* True if the task that runs here was cancelled: stop soon. Any thread or task; a few loads. */
-FILCH_API FILCH_INLINE bool filch_cancelled(void)
-{
-    const struct filch__forks *forks = filch__forks_current();
-    return filch__load_relaxed(forks->cancelled) || filch__load_relaxed(forks->closing);
 }
 
 FILCH_END_DECLS

@@ -122,11 +122,11 @@ FILCH_API int filch_scope_close(filch_scope *s);
 
 /*
  * Of a scope with `collect`: the next child that ended, in the order of ending. *ended is the
- * caller's, and its join returns at once. Children with a handle of their own are not among them;
- * those not taken are dropped at the close. By the opener; may suspend. The scope's own cancel does
- * not cut it short: the children end soon, and are handed out. -ENOENT: no child is left. -ECANCELED:
- * what encloses the scope is cancelled. -EINVAL: not open, or without `collect`. -EPERM, -EBUSY,
- * -ESHUTDOWN: as filch_scope_close.
+ * caller's, and its join need not wait; where the scope is cancelled join it inside a shield. Children
+ * with a handle of their own are not among them; those not taken are dropped at the close. By the
+ * opener; may suspend. The scope's own cancel does not cut it short: the children end soon, and are
+ * handed out. -ENOENT: no child is left. -ECANCELED: what encloses the scope is cancelled. -EINVAL:
+ * not open, or without `collect`. -EPERM, -EBUSY, -ESHUTDOWN: as filch_scope_close.
  */
 FILCH_API int filch_scope_next(filch_scope *s, filch_handle **ended);
 
@@ -136,7 +136,8 @@ FILCH_API int filch_scope_next(filch_scope *s, filch_handle **ended);
  */
 FILCH_API int filch_scope_set_deadline(filch_scope *s, int64_t deadline);
 
-/* The least deadline of the caller's scopes and shields, up to the nearest shield; FILCH_NEVER. */
+/* The least deadline of the caller's scopes and shields that are not cancelled, up to the nearest
+ * shield; or FILCH_NEVER. Any thread or task. */
 FILCH_API int64_t filch_deadline(void);
 
 /*

@@ -298,14 +298,19 @@ void filch__unpark(struct filch__fiber *fiber)
         filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
 }
 
-bool filch__interrupt_begin(struct filch__fiber *fiber)
+enum filch__interrupt filch__interrupt_begin(struct filch__fiber *fiber)
 {
-    if (filch__unpark_claim(fiber)) {
-        filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
-        return false;
-    }
+    if (filch__load_seq_cst(&fiber->deaf))
+        return FILCH__INTERRUPT_NOTHING;
+    if (filch__unpark_claim(fiber))
+        return FILCH__INTERRUPT_WAKE;
     filch__store_release(&fiber->interrupted, 1);
-    return true;
+    return FILCH__INTERRUPT_END;
+}
+
+void filch__interrupt_wake(struct filch__fiber *fiber)
+{
+    filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
 }
 
 void filch__interrupt_end(struct filch__fiber *fiber)
@@ -313,14 +318,6 @@ void filch__interrupt_end(struct filch__fiber *fiber)
     uint32_t suspended = FILCH__SUSPENDED;
     if (filch__cas_acq_rel(&fiber->wait, &suspended, FILCH__RUNNING))
         filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
-}
-
-void filch__interrupt(struct filch__fiber *fiber)
-{
-    if (!filch__interrupt_begin(fiber))
-        return;
-    filch__barrier_heavy();
-    filch__interrupt_end(fiber);
 }
 
 struct filch__fiber *filch__unpark_next(struct filch__fiber *fiber)

@@ -74,7 +74,8 @@ struct filch__fiber {
     struct filch__fiber *next_free; /* (o) */
     struct filch_runtime *rt;       /* (i) */
     uint32_t wait;
-    uint32_t interrupted; /* see above */
+    uint16_t interrupted; /* see above */
+    uint16_t deaf;        /* waits for something that an interrupt does not bring */
 
     struct filch__stack stack;        /* (o) map is NULL while it has none */
     size_t room;                      /* bytes of its stack */
@@ -160,13 +161,29 @@ void filch__park_for(struct filch__runnable *first);
 void filch__unpark(struct filch__fiber *fiber);
 
 /*
- * The same for a cause that may strike at any time, whatever the fiber is doing: begin, then a heavy
- * barrier if begin was true, then end.
+ * The same for a cause that may strike at any time, whatever the fiber is doing. Begin, and what it
+ * returns: wake; or a heavy barrier, then end. Begin may be called under a spin lock, what follows
+ * better not. The cause is visible before begin, by a read-modify-write.
  */
-__attribute__((warn_unused_result)) bool filch__interrupt_begin(struct filch__fiber *fiber);
+enum filch__interrupt { FILCH__INTERRUPT_NOTHING, FILCH__INTERRUPT_WAKE, FILCH__INTERRUPT_END };
+__attribute__((warn_unused_result)) enum filch__interrupt
+filch__interrupt_begin(struct filch__fiber *fiber);
+void filch__interrupt_wake(struct filch__fiber *fiber);
 void filch__interrupt_end(struct filch__fiber *fiber);
-/* All three. */
-void filch__interrupt(struct filch__fiber *fiber);
+
+/*
+ * Around a wait that no interrupt cuts short: none wakes it in vain. Dekker's pair: the fiber clears
+ * `deaf` (exchange), then looks at its flags before it waits for anything else; who interrupts sets
+ * a flag, by or before a read-modify-write, then looks at `deaf`.
+ */
+static inline void filch__fiber_set_deaf(struct filch__fiber *fiber)
+{
+    filch__store_relaxed(&fiber->deaf, 1);
+}
+static inline void filch__fiber_clear_deaf(struct filch__fiber *fiber)
+{
+    (void)filch__exchange_seq_cst(&fiber->deaf, 0);
+}
 
 /*
  * The two halves of an unpark by a run function. claim: true if the fiber was suspended; then the

@@ -160,8 +160,12 @@ static void interrupt_all_fibers(filch_runtime *rt)
 {
     pthread_mutex_lock(&rt->fibers_lock);
     bool again = false;
-    for (struct filch__fiber *fiber = rt->fibers; fiber; fiber = fiber->next_all)
-        again |= filch__interrupt_begin(fiber);
+    for (struct filch__fiber *fiber = rt->fibers; fiber; fiber = fiber->next_all) {
+        enum filch__interrupt action = filch__interrupt_begin(fiber);
+        if (action == FILCH__INTERRUPT_WAKE)
+            filch__interrupt_wake(fiber);
+        again |= action == FILCH__INTERRUPT_END;
+    }
     if (again)
         filch__barrier_heavy();
     for (struct filch__fiber *fiber = again ? rt->fibers : NULL; fiber; fiber = fiber->next_all)

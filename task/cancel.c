@@ -12,27 +12,41 @@
 /* Children told under one lock. */
 #define BATCH 32
 
-/* Fibers that were running when they were interrupted: one heavy barrier for all (fibers.h). */
+/*
+ * Interrupts begun under locks and brought to their end without: of fibers that were suspended, which
+ * stand still until they are queued, and of others, for which one heavy barrier will do (fibers.h).
+ */
 struct interrupts {
-    struct filch__fiber *fiber[BATCH];
-    int count;
+    int suspended_count, running_count;
+    struct filch__fiber *suspended[BATCH], *running[BATCH];
 };
 
 static void flush(struct interrupts *in)
 {
-    if (in->count > 0)
+    if (in->running_count > 0)
         filch__barrier_heavy();
-    while (in->count > 0)
-        filch__interrupt_end(in->fiber[--in->count]);
+    for (int i = 0; i < in->running_count; i++)
+        filch__interrupt_end(in->running[i]);
+    for (int i = 0; i < in->suspended_count; i++)
+        filch__interrupt_wake(in->suspended[i]);
+    in->running_count = in->suspended_count = 0;
 }
 
 static void interrupt(struct interrupts *in, struct filch__fiber *fiber)
 {
-    if (fiber == filch__fiber_current() || !filch__interrupt_begin(fiber))
-        return; /* the caller itself looks at its flags before it waits */
-    if (in->count == BATCH)
+    if (in->running_count == BATCH || in->suspended_count == BATCH)
         flush(in);
-    in->fiber[in->count++] = fiber;
+    switch (filch__interrupt_begin(fiber)) {
+    case FILCH__INTERRUPT_NOTHING:
+        break;
+    case FILCH__INTERRUPT_WAKE:
+        in->suspended[in->suspended_count++] = fiber;
+        break;
+    case FILCH__INTERRUPT_END:
+        if (fiber != filch__fiber_current()) /* the caller looks at its flags before it waits */
+            in->running[in->running_count++] = fiber;
+        break;
+    }
 }
 
 /* Under t's lock. */
@@ -80,7 +94,8 @@ static struct filch_handle *task_of_link(struct filch__link *link)
 /* False: there was none left. */
 static bool tell_some_children(struct filch__scope *s, struct filch__region **list)
 {
-    struct interrupts in = {.count = 0};
+    struct interrupts in;
+    in.running_count = in.suspended_count = 0;
     filch__spin_lock(&s->region.lock);
     if (s->fresh.next == &s->fresh) {
         filch__spin_unlock(&s->region.lock);
@@ -97,8 +112,9 @@ static bool tell_some_children(struct filch__scope *s, struct filch__region **li
         filch__link_add(&s->told, link);
         child[n] = task_of_link(link);
         /* It will be looked at soon, and is in no cache if it has waited long. */
-        __builtin_prefetch(&filch__load_relaxed(&child[n]->fiber)->waiting, 1);
-        n++;
+        struct filch__fiber *fiber = filch__load_relaxed(&child[n++]->fiber);
+        if (fiber)
+            __builtin_prefetch(&fiber->waiting, 1);
     }
     for (int i = 0; i < n; i++)
         tell_task(child[i], &in, list);
@@ -125,9 +141,10 @@ static void announce(struct filch__scope *s)
 static void interrupt_opener(struct filch__region *r)
 {
     struct filch_handle *t = r->task;
-    struct interrupts in = {.count = 0};
+    struct interrupts in;
     if (!t)
         return;
+    in.running_count = in.suspended_count = 0;
     filch__spin_lock(&t->lock); /* t cannot end while r is held */
     interrupt_waits(&in, t);
     filch__spin_unlock(&t->lock);
@@ -197,8 +214,9 @@ int filch__region_cancel(struct filch__region *r, uint32_t cause, int code, cons
 
 void filch__cancel_inside(struct filch_handle *t)
 {
-    struct interrupts in = {.count = 0};
+    struct interrupts in;
     struct filch__region *list = NULL;
+    in.running_count = in.suspended_count = 0;
     filch__spin_lock(&t->lock);
     mark_regions(t->regions, &list);
     interrupt_waits(&in, t);

@@ -175,11 +175,15 @@ int filch__region_await(struct filch__region *r, struct filch__fiber *me,
 __attribute__((noinline)) static void await_end(struct filch__region *r, struct filch__fiber *me)
 {
     filch__spin_unlock(&r->lock);
-    if (me)
+    if (me) {
         filch__fiber_begin_wait(me, "the end of scope", r);
+        filch__fiber_set_deaf(me);
+    }
     (void)filch__region_await(r, me, FILCH__WISH_END, false);
-    if (me)
+    if (me) {
+        filch__fiber_clear_deaf(me);
         filch__fiber_end_wait(me);
+    }
 }
 
 /* Returns when nobody lives in it or holds it, with the lock held. */

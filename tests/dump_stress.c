@@ -140,12 +140,12 @@ static void play(int dumpers, long times)
 
 static void test_storm(void)
 {
-    play(1, sized(100, 500, 5000));
+    play(1, sized(2000, 5000, 50000));
 }
 
 static void test_dumpers(void)
 {
-    play(DUMPERS, sized(20, 100, 1000));
+    play(DUMPERS, sized(500, 1000, 10000));
 }
 
 /* Tasks that live and die without a wait: their blocks are used again at once. */
@@ -174,7 +174,7 @@ static void test_blocks(void)
         stop = 0;
         filch_handle *h;
         spawn_on(rt, &h, spawn_and_join, (void *)(uintptr_t)nothing);
-        dump_often(sized(50, 500, 5000));
+        dump_often(sized(1000, 3000, 30000));
         raise_flag(&stop);
         CHECK(join(h) == 0);
         runtime_close(rt);
@@ -301,7 +301,8 @@ static void test_memory(void)
         static const char last[] = "(truncated: no memory for more)\n";
         size_t length = strlen(text);
         CHECK(rc == 0 || rc == -ENOMEM);
-        CHECK((rc == 0) == (length < sizeof last || strcmp(text + length - strlen(last), last)));
+        bool said = length >= strlen(last) && strcmp(text + length - strlen(last), last) == 0;
+        CHECK(said == (rc < 0));
         CHECK(nth > 0 || lines_of(text) == 1);
         CHECK(rc < 0 || lines_of(text) == d.depth + 2);
         free(text);
@@ -360,7 +361,8 @@ static void test_fork(void)
 
 int main(void)
 {
-    RUN(test_fork);
+    if (!WITH_TSAN) /* which ends a child that starts threads */
+        RUN(test_fork);
     RUN(test_storm);
     RUN(test_dumpers);
     RUN(test_blocks);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is told of a cancel: why and where it began, who ignores it, and to foreign code. */
+/* What is told of a cancel: why, where it began, and who ignores it. */
 #include "tests/support.h"
-
-#include <poll.h>
 
 enum { MS = 1000000 };
 
@@ -27,11 +25,6 @@ static int sleep_for_ever(void *arg)
 {
     (void)arg;
     return filch_sleep_until(FILCH_NEVER);
-}
-
-static int return_number(void *n)
-{
-    return (int)(intptr_t)n;
 }
 
 /* ---- cause and origin ---- */
@@ -109,8 +102,9 @@ static void check_origin(filch_cause_kind kind, filch_cause *c)
     bool by_task = by_scope && kind != FILCH_CAUSE_DEADLINE;
     CHECK(c->kind == kind);
     CHECK(strcmp(c->scope, by_scope ? "the uppermost scope of this tre" : "") == 0);
-    CHECK(strcmp(c->task, kind == FILCH_CAUSE_CANCEL ? "opener" : by_task ? "who did it" : "") ==
-          0);
+    CHECK(strcmp(c->task, kind == FILCH_CAUSE_CANCEL ? "opener"
+                          : by_task                  ? "who did it"
+                                                     : "") == 0);
     CHECK(c->code == (kind == FILCH_CAUSE_CANCEL    ? -5
                       : kind == FILCH_CAUSE_FAILURE ? -EIO
                       : kind == FILCH_CAUSE_WON     ? 17
@@ -129,14 +123,180 @@ static void causes_at_depth(void)
             SPIN_UNTIL(flag_up(&o.deepest));
             if (kind == FILCH_CAUSE_ABORT)
                 CHECK(filch_abort(h) == 0);
-            runtime_close(rt);
+            if (kind == FILCH_CAUSE_SHUTDOWN)
+                runtime_close(rt);
             int rc = join(h);
-            CHECK(o.rc == 0 || o.kind != FILCH_CAUSE_ABORT);
-            /* The runtime's end may have come before the others. */
-            if (o.rc == 0 && o.cause.kind != FILCH_CAUSE_SHUTDOWN) {
-                check_origin(o.kind, &o.cause);
-                check_origin(o.kind, &o.report);
-            }
-            CHECK(rc <= 0);
+            if (kind != FILCH_CAUSE_SHUTDOWN)
+                runtime_close(rt);
+            CHECK(o.rc == 0);
+            check_origin(o.kind, &o.cause);
+            check_origin(o.kind, &o.report);
+            CHECK(rc == (kind == FILCH_CAUSE_DEADLINE  ? -ETIMEDOUT
+                         : kind == FILCH_CAUSE_FAILURE ? -EIO
+                         : kind == FILCH_CAUSE_WON     ? 0
+                                                       : -ECANCELED));
         }
+}
+
+/* The first reason stays, whatever comes after it. */
+static int first_reason(void *arg)
+{
+    filch_handle **self = arg;
+    filch_scope s;
+    filch_cause c;
+    while (!filch__load_acquire(self))
+        CHECK(filch_yield() == 0);
+    REQUIRE(filch_scope_open(&s, NULL) == 0);
+    CHECK(filch_scope_cancel(&s, 1) == 0 && filch_abort(*self) == 0);
+    CHECK(filch_scope_cancel(&s, 2) == 0);
+    CHECK(filch_cancel_cause(&c) == 0 && c.kind == FILCH_CAUSE_CANCEL && c.code == 1);
+    CHECK(filch_scope_close(&s) == -ECANCELED);
+    CHECK(filch_cancel_cause(&c) == 0 && c.kind == FILCH_CAUSE_ABORT);
+    return 5;
+}
+
+/* A child that is aborted and then cancelled, or the other way round. */
+static int cancelled_twice(void *arg)
+{
+    struct origin *o = arg;
+    raise_flag(&o->deepest);
+    SPIN_UNTIL(flag_up(&o->go));
+    CHECK(filch_cancel_cause(&o->cause) == 0);
+    return 1;
+}
+
+static int cancel_twice(void *arg)
+{
+    (void)arg;
+    for (int abort_first = 0; abort_first < 2; abort_first++) {
+        struct origin o = {.go = 0};
+        filch_scope s;
+        filch_handle *h;
+        REQUIRE(filch_scope_open(&s, NULL) == 0);
+        CHECK(filch_scope_spawn(&s, &h, cancelled_twice, &o) == 0);
+        SPIN_UNTIL(flag_up(&o.deepest)); /* on another worker */
+        if (abort_first)
+            CHECK(filch_abort(h) == 0);
+        CHECK(filch_scope_cancel(&s, 0) == 0);
+        CHECK(filch_abort(h) == 0);
+        raise_flag(&o.go);
+        CHECK(filch_scope_close(&s) == -ECANCELED && join(h) == 1);
+        CHECK(o.cause.kind == (abort_first ? FILCH_CAUSE_ABORT : FILCH_CAUSE_CANCEL));
+    }
+    return 0;
+}
+
+static void the_first_reason_stays(void)
+{
+    for (size_t w = 0; w < COUNT(worker_counts); w++) {
+        filch_runtime *rt = runtime_open(worker_counts[w]);
+        filch_handle *self = NULL, *h;
+        spawn_on(rt, &h, first_reason, &self);
+        filch__store_release(&self, h);
+        CHECK(join(h) == 5);
+        if (worker_counts[w] > 1)
+            CHECK(filch_run(rt, cancel_twice, NULL) == 0);
+        runtime_close(rt);
+    }
+}
+
+/* ---- who ignores it ---- */
+
+struct overdue {
+    uint32_t running, go, named, strange;
+};
+
+static int ignore(void *arg)
+{
+    struct overdue *o = arg;
+    filch_shield shield; /* deaf, but it leaves its worker to others */
+    CHECK(filch_shield_begin(&shield, 0) == 0);
+    tally(&o->running);
+    CHECK(wait_for_flag(&o->go) == 0);
+    return filch_shield_end(&shield);
+}
+
+static void note_overdue(void *ctx, const char *task)
+{
+    struct overdue *o = ctx;
+    tally(strcmp(task, "deaf") == 0 ? &o->named : &o->strange);
+    if (filch__load_acquire(&o->named) == 3)
+        raise_flag(&o->go);
+}
+
+/* They end when they have been named, all three; the others may be slow to end, too. */
+static int grace(void *arg)
+{
+    (void)arg;
+    for (int timed = 0; timed < 2; timed++) {
+        struct overdue o = {0};
+        filch_scope s;
+        filch_scope_options options = {.grace = MS, .on_overdue = note_overdue, .ctx = &o};
+        filch_spawn_options deaf = {.name = "deaf"}, good = {.name = "good"};
+        options.deadline = timed ? filch_now() + MS : 0;
+        REQUIRE(filch_scope_open(&s, &options) == 0);
+        for (int i = 0; i < 5; i++)
+            CHECK(filch_scope_spawn_with(&s, NULL, &good, sleep_for_ever, NULL) == 0);
+        for (int i = 0; i < 3; i++)
+            CHECK(filch_scope_spawn_with(&s, NULL, &deaf, ignore, &o) == 0);
+        while (filch__load_acquire(&o.running) < 3 && filch_yield() == 0)
+            ;
+        if (!timed)
+            CHECK(filch_scope_cancel(&s, 0) == 0);
+        int rc = filch_scope_close(&s);
+        filch_report r = report_of(&s);
+        CHECK(rc == (timed ? -ETIMEDOUT : -ECANCELED));
+        CHECK(filch_checkpoint() == 0 && r.ended == 8);
+        if (o.running < 3)
+            continue; /* the deadline came before some had started, and they never will */
+        CHECK(o.named == 3 && r.overdue >= 3);
+        CHECK(r.cancel_latency >= MS && *r.last);
+    }
+    return 0;
+}
+
+/* Nobody is named when all end in time. */
+static int good_grace(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 4; i++) {
+        struct overdue o = {0};
+        filch_scope s;
+        filch_scope_options options = {.grace = i % 2 ? FILCH_NEVER : INT64_C(100000) * MS,
+                                       .on_overdue = note_overdue,
+                                       .ctx = &o};
+        filch_spawn_options last = {.name = "the last of all that have ended"};
+        REQUIRE(filch_scope_open(&s, &options) == 0);
+        CHECK(filch_scope_spawn(&s, NULL, sleep_for_ever, NULL) == 0);
+        CHECK(filch_scope_spawn_with(&s, NULL, &last, ignore, &o) == 0);
+        while (filch__load_acquire(&o.running) < 1)
+            CHECK(filch_yield() == 0);
+        CHECK(filch_scope_cancel(&s, 0) == 0 && filch_deadline() == FILCH_NEVER);
+        filch_shield shield; /* so that the others get this worker */
+        CHECK(filch_shield_begin(&shield, 0) == 0);
+        while (report_of(&s).ended < 1)
+            CHECK(filch_yield() == 0);
+        CHECK(filch_shield_end(&shield) == 0);
+        CHECK(report_of(&s).cancel_latency == -1 && report_of(&s).last[0] == 0);
+        raise_flag(&o.go);
+        CHECK(filch_scope_close(&s) == -ECANCELED);
+        filch_report r = report_of(&s);
+        CHECK(r.overdue == 0 && o.named == 0 && o.strange == 0);
+        CHECK(r.cancel_latency >= 0 && strcmp(r.last, last.name) == 0);
+    }
+    return 0;
+}
+
+static void who_is_overdue(void)
+{
+    on_each(grace);
+    on_each(good_grace);
+}
+
+int main(void)
+{
+    RUN(causes_at_depth);
+    RUN(the_first_reason_stays);
+    RUN(who_is_overdue);
+    return summary();
 }

@@ -173,8 +173,8 @@ void filch__interrupt_end(struct filch__fiber *fiber);
 
 /*
  * Around a wait that no interrupt cuts short: none wakes it in vain. Dekker's pair: the fiber clears
- * `deaf` (exchange), then looks at its flags before it waits for anything else; who interrupts sets
- * a flag, by or before a read-modify-write, then looks at `deaf`.
+ * `deaf`, fence, then looks at its flags before it waits for anything else; who interrupts sets a
+ * flag, by or before a read-modify-write with release, then looks at `deaf`, sequentially consistent.
  */
 static inline void filch__fiber_set_deaf(struct filch__fiber *fiber)
 {
@@ -182,7 +182,8 @@ static inline void filch__fiber_set_deaf(struct filch__fiber *fiber)
 }
 static inline void filch__fiber_clear_deaf(struct filch__fiber *fiber)
 {
-    (void)filch__exchange_seq_cst(&fiber->deaf, 0);
+    filch__store_relaxed(&fiber->deaf, 0);
+    filch__fence_seq_cst();
 }
 
 /*

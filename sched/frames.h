@@ -35,6 +35,8 @@ struct filch__frame {
 
 /* The calling thread's, off workers. */
 struct filch__frame **filch__frames_of_thread(void);
+/* On a thread off workers that has a frame: from now on it may not end while it has one. */
+void filch__frames_watch_thread(void);
 
 /* The word that names the caller's innermost frame. */
 static inline struct filch__frame **filch__frames_home(struct filch__fiber *fiber)
@@ -68,8 +70,10 @@ static inline void filch__frame_push(struct filch__fiber *fiber, struct filch__f
     } else {
         filch__store_relaxed(frame->home, frame);
     }
-    if (fiber)
+    if (filch__likely(fiber != NULL))
         filch__frames_restore(fiber, frame);
+    else
+        filch__frames_watch_thread();
 }
 
 /* Whether the caller has opened it here, and nothing inside of it is open or forked any more. */

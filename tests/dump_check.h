@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The text of a dump, and what makes it comparable.
+ * The text of a dump, what makes it comparable, and scenes to be dumped.
  */
 #ifndef FILCH_TESTS_DUMP_CHECK_H
 #define FILCH_TESTS_DUMP_CHECK_H
@@ -50,6 +50,79 @@ static inline void mask(char *text)
         }
     }
     *to = 0;
+}
+
+/* Until everything stands as expected; the case's deadline is the watchdog's, but what differs is
+ * worth more than that. */
+static inline void expect(const char *expected)
+{
+    int64_t patience = watchdog_now() + (int64_t)20 * watchdog_patience() * 1000000000;
+    for (;;) {
+        int rc;
+        char *text = dump_text(&rc);
+        CHECK(rc == 0);
+        mask(text);
+        bool same = strcmp(text, expected) == 0;
+        bool late = watchdog_now() > patience;
+        CHECK(!late || same);
+        if (late && !same)
+            fprintf(stderr, "---- expected\n%s---- found\n%s----\n", expected, text);
+        free(text);
+        if (same || late)
+            return;
+        sched_yield();
+    }
+}
+
+/* What the tasks of a scene go by. */
+static uint32_t go, here;
+
+static inline int sleep_long(void *arg)
+{
+    (void)arg;
+    return filch_sleep_until(FILCH_NEVER);
+}
+
+static inline int spin(void *arg)
+{
+    (void)arg;
+    raise_flag(&here);
+    SPIN_UNTIL(flag_up(&go));
+    return 0;
+}
+
+static inline int nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static inline int failure(void *arg)
+{
+    (void)arg;
+    return -EIO;
+}
+
+static inline void spawn_named(filch_scope *s, filch_handle **h, const char *name, int worker,
+                               filch_fn *fn)
+{
+    filch_spawn_options o = {.name = name, .worker = worker};
+    CHECK(filch_scope_spawn_with(s, h, &o, fn, NULL) == 0);
+}
+
+/* Runs `fn` as a task `main` of a runtime until it shows what is expected, then aborts it. */
+static inline void scene(int workers, filch_fn *fn, const char *expected)
+{
+    filch_runtime *rt = runtime_open(workers);
+    go = here = 0;
+    filch_handle *h;
+    filch_spawn_options o = {.name = "main", .runtime = rt};
+    REQUIRE(filch_spawn_with(&h, &o, fn, NULL) == 0);
+    expect(expected);
+    filch_abort(h);
+    raise_flag(&go);
+    (void)join(h);
+    runtime_close(rt);
 }
 
 #endif

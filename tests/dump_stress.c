@@ -161,12 +161,6 @@ static int spawn_and_join(void *arg)
     return 0;
 }
 
-static int nothing(void *arg)
-{
-    (void)arg;
-    return 0;
-}
-
 static void test_blocks(void)
 {
     for (size_t i = 0; i < COUNT(worker_counts); i++) {
@@ -252,8 +246,8 @@ static int descend(void *arg)
 
 static void test_chain(void)
 {
-    uint32_t there = 0, go = 0;
-    struct chain c = {sized(100, 1000, 5000), &there, &go};
+    uint32_t there = 0, end = 0;
+    struct chain c = {sized(100, 1000, 5000), &there, &end};
     filch_runtime *rt = runtime_open(2);
     filch_handle *h;
     spawn_on(rt, &h, descend, &c);
@@ -262,7 +256,7 @@ static void test_chain(void)
     char *text = dump_text(&rc);
     CHECK(rc == 0 && well_formed(text) && lines_of(text) == 2 * c.left + 2);
     free(text);
-    raise_flag(&go);
+    raise_flag(&end);
     CHECK(join(h) == 0);
     runtime_close(rt);
 }

@@ -34,7 +34,7 @@ struct watched {
     filch_scope scope;
     const uint32_t *flag;
     int event;
-    uint32_t open, seen, go;
+    uint32_t started, open, seen, go;
 };
 
 static void *watch(void *arg)
@@ -52,6 +52,7 @@ static void *watch(void *arg)
 static int stay(void *arg)
 {
     struct watched *w = arg;
+    raise_flag(&w->started);
     while (!flag_up(&w->seen))
         if (filch_yield() < 0)
             sched_yield();
@@ -67,6 +68,8 @@ static int be_watched(void *arg)
     CHECK(w->flag && *w->flag == 0 && w->event >= 0 && !readable(w->event, 0));
     CHECK(filch_scope_flag(&w->scope) == w->flag && filch_scope_event(&w->scope) == w->event);
     CHECK(filch_scope_spawn(&w->scope, NULL, stay, w) == 0);
+    while (!flag_up(&w->started))
+        CHECK(filch_yield() == 0);
     raise_flag(&w->open);
     SPIN_UNTIL(flag_up(&w->go));
     int rc = filch_scope_close(&w->scope);

@@ -51,8 +51,9 @@ FILCH_API int filch_runtime_create(filch_runtime **rt, const filch_options *opt)
  * Ends a runtime: cancels every task, runs every destructor, joins the threads, frees all memory.
  * New tasks are refused from the start with -ESHUTDOWN. Blocks the calling thread, which must not
  * be one that runs a task (-EDEADLK). Handles that are still held stay valid, their tasks have
- * ended; the last of them frees what is left. -EINVAL: rt is NULL. -EALREADY: somebody else is
- * destroying it. In a child of fork(2) the threads do not exist: -ESHUTDOWN, nothing is freed; a
+ * ended; the last of them frees what is left. Waits for scopes that threads have open on it.
+ * -EINVAL: rt is NULL. -EALREADY: somebody else is destroying it. -EBUSY: the caller itself has a
+ * scope open on it. In a child of fork(2) the threads do not exist: -ESHUTDOWN, nothing is freed; a
  * task that forked must not return there, but _exit or exec.
  */
 FILCH_API int filch_runtime_destroy(filch_runtime *rt);

@@ -88,8 +88,8 @@ typedef struct filch_scope_options {
 
 /*
  * Opens a scope. In a task or on any thread; does not suspend. o may be NULL. Must be closed by the
- * same task (and in the same forked job), or thread, after what was opened inside of it; a task that
- * returns with a scope open ends the process with a line that says so. -EINVAL: an option is out of
+ * same task (and in the same forked job), or thread, after what was opened inside of it; a task or
+ * thread that ends with a scope open ends the process with a line that says so. -EINVAL: an option is out of
  * range. -ENOMEM; -EAGAIN: no thread for the timers. -ESHUTDOWN: the runtime is lost to a fork(2).
  */
 FILCH_API int filch_scope_open(filch_scope *s, const filch_scope_options *o);

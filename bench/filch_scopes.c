@@ -112,10 +112,7 @@ static int leaf(void *p)
 {
     struct tree *t = p;
     __atomic_add_fetch(&t->asleep, 1, __ATOMIC_RELAXED);
-    int rc = filch_sleep_until(FILCH_NEVER);
-    if (rc == -ECANCELED)
-        __atomic_add_fetch(&t->cancelled, 1, __ATOMIC_RELAXED);
-    return rc;
+    return filch_sleep_until(FILCH_NEVER);
 }
 
 static int grow(struct tree *t, filch_fn *child)
@@ -124,7 +121,12 @@ static int grow(struct tree *t, filch_fn *child)
     must(filch_scope_open(&s, NULL), "open");
     for (uint64_t i = 0; i < t->fanout; i++)
         must(filch_scope_spawn(&s, NULL, child, t), "spawn");
-    return filch_scope_close(&s);
+    int rc = filch_scope_close(&s);
+    filch_report report;
+    must(filch_scope_report(&s, &report), "report");
+    if (child == leaf)
+        __atomic_add_fetch(&t->cancelled, report.cancelled, __ATOMIC_RELAXED);
+    return rc;
 }
 
 static int low(void *p)

@@ -108,7 +108,8 @@ static inline struct filch__runnable *filch__deque_hint(const struct filch__dequ
     return filch__load_relaxed(&d->buffer[(head + n) & d->mask]);
 }
 
-/* Thief number me: half of what is public, at most so many, linked by next, oldest first. */
+/* Thief number me: half of what is public, at most so many unless the queue is long, linked by next,
+ * oldest first. */
 #define FILCH__STEAL_MOST 16
 __attribute__((warn_unused_result)) enum filch__steal
 filch__deque_steal(struct filch__deque *d, uint32_t me, struct filch__runnable **r);

@@ -221,7 +221,8 @@ static struct filch__fiber *run_job(struct filch__fiber *victim, struct filch__s
     }
     int rc = filch__load_relaxed(&slot->fn)(filch__load_relaxed(&slot->arg));
     if (filch__unlikely(me->frame != frame))
-        filch__die("a forked job has returned with a scope, shield or binding open");
+        filch__die_named("a forked job has returned with a scope, shield or binding open",
+                         filch__fiber_name ? filch__fiber_name(me->task) : NULL);
     filch__fiber_clear_task(me);
     filch__store_relaxed(&slot->arg, (void *)(intptr_t)rc);
     (void)filch__exchange_seq_cst(&slot->fn, FILCH__DONE);

@@ -19,10 +19,9 @@
 /* One pick in so many prefers new tasks to ready fibers, and pinned work to both. */
 #define TURN 8
 /* So many ready fibers are not in the caches. */
-#define COLD  256
-#define FAR   6
-#define NEAR  2
-#define LINES 8
+#define COLD 32
+/* What is used of the stack of a fiber that is resumed, in cache lines. */
+#define USED 8
 /* How deep a join looks for its task among the newest. */
 #define DEPTH 8
 
@@ -64,36 +63,33 @@ static struct filch__runnable *pick_pinned(struct filch__worker *w)
 
 /*
  * Among many fibers that have waited long each is in memory alone: its structure, its task, the top
- * of its stack and the way there through the page table. So those that come next are fetched while
- * this one runs. (Measured on a tree of 125,000 that is cancelled: PENDING)
+ * of its stack and the way there through the page table. So those that come next are fetched, some at
+ * a time, for the CPU walks through the page table for several at once: first the structures of
+ * the next but one turn, then the stacks of the next turn, for which the structures must be there.
  */
 static void fetch_ahead(const struct filch__deque *ready)
 {
-    const struct filch__runnable *far = filch__deque_hint(ready, FAR);
-    const struct filch__runnable *near = filch__deque_hint(ready, NEAR);
-    if (far && filch__fiber_is_resume(far)) {
-        const char *fiber = (const char *)filch__fiber_of_resume((struct filch__runnable *)far);
+    for (uint32_t n = TURN; n < 2 * TURN; n++) {
+        struct filch__runnable *r = filch__deque_hint(ready, n);
+        if (!r || !filch__fiber_is_resume(r))
+            continue;
+        const char *fiber = (const char *)filch__fiber_of_resume(r);
         __builtin_prefetch(fiber + offsetof(struct filch__fiber, forks.cancelled), 1);
         __builtin_prefetch(fiber + offsetof(struct filch__fiber, worker), 1);
         __builtin_prefetch(fiber + offsetof(struct filch__fiber, waiting), 1);
     }
-    if (near && filch__fiber_is_resume(near)) {
-        const struct filch__fiber *fiber = filch__fiber_of_resume((struct filch__runnable *)near);
-        const char *sp = filch__load_relaxed(&fiber->context.sp);
+    for (uint32_t n = 0; n < TURN; n++) {
+        struct filch__runnable *r = filch__deque_hint(ready, n);
+        if (!r || !filch__fiber_is_resume(r))
+            continue;
+        const struct filch__fiber *fiber = filch__fiber_of_resume(r);
         const char *task = filch__load_relaxed(&fiber->task);
+        const char *stack = filch__load_relaxed(&fiber->context.sp);
         __builtin_prefetch(task, 1);
         __builtin_prefetch(task + FILCH__LINE, 1);
-        for (int line = 0; line < LINES; line++)
-            __builtin_prefetch(sp + line * FILCH__LINE, 1);
+        for (int line = 0; line < USED; line++)
+            __builtin_prefetch(stack + line * FILCH__LINE, 1);
     }
-}
-
-static inline struct filch__runnable *take_ready(struct filch__worker *w)
-{
-    struct filch__runnable *r = filch__deque_take(&w->ready);
-    if (filch__unlikely(w->crowded) && r)
-        fetch_ahead(&w->ready);
-    return r;
 }
 
 struct filch__runnable *filch__worker_pick(struct filch__worker *w)
@@ -101,7 +97,8 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
     struct filch__runnable *r = NULL;
     uint32_t tick = ++w->tick;
     if (filch__unlikely(tick % TURN == 0)) {
-        w->crowded = filch__deque_length(&w->ready) >= COLD;
+        if (filch__deque_length(&w->ready) >= COLD)
+            fetch_ahead(&w->ready);
         filch__store_relaxed(&w->clock, filch__now_coarse());
         if (tick % FAIRNESS == 0) {
             empty_injector(w);
@@ -113,7 +110,7 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
             r = filch__deque_pop(&w->spawned);
     }
     if (!r)
-        r = take_ready(w);
+        r = filch__deque_take(&w->ready);
     if (!r)
         r = filch__deque_pop(&w->spawned);
     if (!r)

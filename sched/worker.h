@@ -41,7 +41,6 @@ struct filch__worker {
     /* Owner-only. */
     uint64_t random;
     uint32_t tick;
-    bool crowded;                            /* many fibers are ready */
     bool searching;                          /* counted in the runtime's searchers */
     struct filch__runnable *handoff;         /* what the next loop runs first */
     void (*hook)(struct filch__fiber *left); /* to be called for `left`: switch.h */

@@ -11,40 +11,65 @@
 
 /* Children told under one lock. */
 #define BATCH 32
+/* So many that were suspended are woken when the next region begins. */
+#define MANY 512
 
 /*
- * Interrupts begun under locks and brought to their end without: of fibers that were suspended, which
- * stand still until they are queued, and of others, for which one heavy barrier will do (fibers.h).
+ * Interrupts begun under locks and brought to their end without. Fibers that were suspended stand
+ * still, and so their tasks and runtimes live, until they are queued: they may wait for many others,
+ * so that who is woken early does not want the locks of a scope whose children are still being told.
+ * For those that were running one heavy barrier will do (fibers.h).
  */
 struct interrupts {
+    struct filch__runnable *suspended, *last; /* `resume` of each, by next, in order */
     int suspended_count, running_count;
-    struct filch__fiber *suspended[BATCH], *running[BATCH];
+    struct filch__fiber *running[BATCH];
 };
 
-static void flush(struct interrupts *in)
+/* The runtimes of the fibers that were running live. */
+static void finish_running(struct interrupts *in)
 {
     if (in->running_count > 0)
         filch__barrier_heavy();
-    for (int i = 0; i < in->running_count; i++)
-        filch__interrupt_end(in->running[i]);
-    for (int i = 0; i < in->suspended_count; i++)
-        filch__interrupt_wake(in->suspended[i]);
-    in->running_count = in->suspended_count = 0;
+    while (in->running_count > 0)
+        filch__interrupt_end(in->running[--in->running_count]);
+}
+
+static void wake_suspended(struct interrupts *in)
+{
+    for (struct filch__runnable *r = in->suspended, *next; r; r = next) {
+        next = r->next;
+        filch__interrupt_wake(filch__fiber_of_resume(r));
+    }
+    in->suspended = NULL;
+    in->suspended_count = 0;
+}
+
+static void add_suspended(struct interrupts *in, struct filch__runnable *r)
+{
+    r->next = NULL;
+    if (in->suspended)
+        in->last->next = r;
+    else
+        in->suspended = r;
+    in->last = r;
+    in->suspended_count++;
 }
 
 static void interrupt(struct interrupts *in, struct filch__fiber *fiber)
 {
-    if (in->running_count == BATCH || in->suspended_count == BATCH)
-        flush(in);
     switch (filch__interrupt_begin(fiber)) {
     case FILCH__INTERRUPT_NOTHING:
         break;
     case FILCH__INTERRUPT_WAKE:
-        in->suspended[in->suspended_count++] = fiber;
+        add_suspended(in, &fiber->resume);
         break;
     case FILCH__INTERRUPT_END:
-        if (fiber != filch__fiber_current()) /* the caller looks at its flags before it waits */
-            in->running[in->running_count++] = fiber;
+        if (fiber == filch__fiber_current())
+            break; /* the caller looks at its flags before it waits */
+        if (in->running_count == BATCH)
+            finish_running(in);
+        in->running[in->running_count++] = fiber;
         break;
     }
 }
@@ -92,10 +117,9 @@ static struct filch_handle *task_of_link(struct filch__link *link)
 }
 
 /* False: there was none left. */
-static bool tell_some_children(struct filch__scope *s, struct filch__region **list)
+static bool tell_some_children(struct filch__scope *s, struct interrupts *in,
+                               struct filch__region **list)
 {
-    struct interrupts in;
-    in.running_count = in.suspended_count = 0;
     filch__spin_lock(&s->region.lock);
     if (s->fresh.next == &s->fresh) {
         filch__spin_unlock(&s->region.lock);
@@ -117,9 +141,9 @@ static bool tell_some_children(struct filch__scope *s, struct filch__region **li
             __builtin_prefetch(&fiber->waiting, 1);
     }
     for (int i = 0; i < n; i++)
-        tell_task(child[i], &in, list);
+        tell_task(child[i], in, list);
     filch__spin_unlock(&s->region.lock);
-    flush(&in);
+    finish_running(in);
     filch__visit_end(rt);
     return true;
 }
@@ -138,20 +162,18 @@ static void announce(struct filch__scope *s)
 }
 
 /* What waits in r looks at r's flag, which was set after those further out. */
-static void interrupt_opener(struct filch__region *r)
+static void interrupt_opener(struct filch__region *r, struct interrupts *in)
 {
     struct filch_handle *t = r->task;
-    struct interrupts in;
     if (!t)
         return;
-    in.running_count = in.suspended_count = 0;
     filch__spin_lock(&t->lock); /* t cannot end while r is held */
-    interrupt_waits(&in, t);
+    interrupt_waits(in, t);
     filch__spin_unlock(&t->lock);
-    flush(&in);
+    finish_running(in);
 }
 
-static void tell(struct filch__region *r, struct filch__region **list)
+static void tell(struct filch__region *r, struct interrupts *in, struct filch__region **list)
 {
     filch__spin_lock(&r->lock);
     mark_regions(r->inner, list);
@@ -159,23 +181,26 @@ static void tell(struct filch__region *r, struct filch__region **list)
     filch__spin_unlock(&r->lock);
     if (opener)
         filch__unpark(opener);
-    interrupt_opener(r);
+    interrupt_opener(r, in);
     if (r->frame.kind == FILCH__FRAME_SCOPE) {
         struct filch__scope *s = (struct filch__scope *)r;
-        while (tell_some_children(s, list))
+        while (tell_some_children(s, in, list))
             ;
         announce(s);
     }
     filch__region_drop_hold(r);
 }
 
-static void tell_list(struct filch__region *list)
+static void tell_list(struct filch__region *list, struct interrupts *in)
 {
     while (list) {
         struct filch__region *r = list;
         list = r->told_next;
-        tell(r, &list);
+        tell(r, in, &list);
+        if (in->suspended_count >= MANY)
+            wake_suspended(in);
     }
+    wake_suspended(in);
 }
 
 bool filch__region_mark(struct filch__region *r, uint32_t cause, int code, const char *by)
@@ -197,8 +222,9 @@ bool filch__region_mark(struct filch__region *r, uint32_t cause, int code, const
 
 void filch__region_spread(struct filch__region *r)
 {
+    struct interrupts in = {.suspended = NULL};
     r->told_next = NULL;
-    tell_list(r);
+    tell_list(r, &in);
 }
 
 int filch__region_cancel(struct filch__region *r, uint32_t cause, int code, const char *by)
@@ -214,15 +240,14 @@ int filch__region_cancel(struct filch__region *r, uint32_t cause, int code, cons
 
 void filch__cancel_inside(struct filch_handle *t)
 {
-    struct interrupts in;
+    struct interrupts in = {.suspended = NULL};
     struct filch__region *list = NULL;
-    in.running_count = in.suspended_count = 0;
     filch__spin_lock(&t->lock);
     mark_regions(t->regions, &list);
     interrupt_waits(&in, t);
-    flush(&in); /* under the lock, which keeps t from its end: state.h */
+    finish_running(&in); /* under the lock, which keeps t from its end: state.h */
     filch__spin_unlock(&t->lock);
-    tell_list(list);
+    tell_list(list, &in);
 }
 
 const char *filch__cancel_name(void)

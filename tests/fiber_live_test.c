@@ -123,7 +123,7 @@ static void bursts(void)
         drain(rt);
         CHECK(live.started == n && live.wrong == 0);
         CHECK(live.refused == 0 || !filch__stack_guards_are_cheap());
-        CHECK(totals_of(rt).fibers < 1000);
+        SPIN_UNTIL(totals_of(rt).fibers < 1000); /* idle workers give stacks back */
         if (burst == 1)
             first = resident_kib();
     }

@@ -192,10 +192,68 @@ static void the_childrens_runtime_ends(void)
     }
 }
 
+/* Of a scope in a shield: the runtime's end is not told there, for it would be seen inside. */
+struct shielded {
+    uint32_t inside, go;
+    filch_runtime *away; /* of the children, or NULL: the opener's own */
+    int event;
+};
+
+static int watch_in_shield(void *arg)
+{
+    struct shielded *w = arg;
+    filch_shield shield;
+    filch_scope s;
+    CHECK(filch_shield_begin(&shield, 0) == 0);
+    REQUIRE(filch_scope_open(&s, NULL) == 0);
+    const uint32_t *flag = filch_scope_flag(&s);
+    w->event = filch_scope_event(&s);
+    raise_flag(&w->inside);
+    SPIN_UNTIL(flag_up(&w->go));
+    CHECK(flag && filch__load_acquire(flag) == 0 && !readable(w->event, 0));
+    CHECK(filch_checkpoint() == 0 && filch_sleep(1) == 0);
+    CHECK(filch_scope_close(&s) == 0 && filch_shield_end(&shield) == 0);
+    return filch_checkpoint();
+}
+
+/* The opener's runtime ends, not that of the children. */
+static int watch_from_home(void *arg)
+{
+    struct shielded *w = arg;
+    filch_scope s;
+    REQUIRE(filch_scope_open(&s, &(filch_scope_options){.runtime = w->away}) == 0);
+    w->event = filch_scope_event(&s);
+    CHECK(filch_scope_spawn(&s, NULL, sleep_for_ever, NULL) == 0);
+    raise_flag(&w->inside);
+    CHECK(readable(w->event, -1) && filch_scope_cancelled(&s));
+    CHECK(filch_sleep_until(FILCH_NEVER) == -ECANCELED);
+    return filch_scope_close(&s);
+}
+
+static void the_openers_runtime_ends(void)
+{
+    for (int i = 0; i < sized(30, 300, 3000); i++) {
+        filch_runtime *home = runtime_open(worker_counts[i % 3]), *away = runtime_open(1);
+        struct shielded w = {.away = away};
+        filch_handle *h;
+        watchdog_watch(NULL);
+        spawn_on(home, &h, i / 3 % 2 ? watch_in_shield : watch_from_home, &w);
+        SPIN_UNTIL(flag_up(&w.inside));
+        pthread_t thread = thread_start(destroy, home);
+        filch_spawn_options o = {.runtime = home};
+        SPIN_UNTIL(filch_spawn_with(NULL, &o, return_number, NULL) == -ESHUTDOWN);
+        raise_flag(&w.go);
+        CHECK(join(h) == -ECANCELED);
+        thread_join(thread);
+        CHECK(filch_runtime_destroy(away) == 0);
+    }
+}
+
 int main(void)
 {
     RUN(flags_and_events);
     RUN(events_asked_for);
     RUN(the_childrens_runtime_ends);
+    RUN(the_openers_runtime_ends);
     return summary();
 }

@@ -213,6 +213,90 @@ static void frames_opened_while_jobs_are_stolen(void)
     }
 }
 
+/* ---- the sync that may skip ---- */
+
+static int count_run(void *runs)
+{
+    tally(runs);
+    return 31;
+}
+
+/* On one worker nobody takes a job. */
+static int skip_untaken(void *arg)
+{
+    (void)arg;
+    uint32_t runs = 0;
+    filch_scope s;
+    filch_job before = FILCH_JOB(count_run, &runs), a = before, b = before, c = before;
+    filch_fork(&before);
+    REQUIRE(filch_scope_open(&s, NULL) == 0);
+    filch_fork(&a);
+    filch_fork(&b);
+    filch_fork(&c);
+    CHECK(filch_sync_unless_cancelled(&c) == 31 && runs == 1);
+    CHECK(filch_scope_cancel(&s, 0) == 0);
+    CHECK(filch_sync_unless_cancelled(&b) == -ECANCELED && runs == 1);
+    CHECK(filch_sync(&a) == 31 && runs == 2); /* this one always runs it */
+    CHECK(filch_scope_close(&s) == -ECANCELED);
+    CHECK(filch_sync_unless_cancelled(&before) == 31 && runs == 3);
+    return 0;
+}
+
+static int skip_not_what_was_taken(void *arg)
+{
+    (void)arg;
+    struct watcher w;
+    filch_scope s;
+    REQUIRE(filch_scope_open(&s, NULL) == 0);
+    start_watcher(&w);
+    CHECK(filch_scope_cancel(&s, 2) == 0 && look(&w) == 2);
+    raise_flag(&w.end);
+    CHECK(filch_sync_unless_cancelled(&w.job) == 21);
+    CHECK(filch_scope_close(&s) == -ECANCELED);
+    return 0;
+}
+
+/* Each job ran or was skipped, and its sync says which; whoever had it. */
+static int skip_some(void *arg)
+{
+    enum { N = 8 };
+    uint64_t random = *(uint64_t *)arg;
+    for (int i = 0; i < sized(300, 3000, 30000); i++) {
+        uint32_t runs[N] = {0};
+        filch_job jobs[N];
+        filch_scope s;
+        REQUIRE(filch_scope_open(&s, NULL) == 0);
+        for (int k = 0; k < N; k++) {
+            jobs[k] = (filch_job)FILCH_JOB(count_run, &runs[k]);
+            filch_fork(&jobs[k]);
+        }
+        uint32_t at = test_random(&random, N + 1);
+        for (uint32_t k = N; k-- > 0;) {
+            if (k == at)
+                CHECK(filch_scope_cancel(&s, 0) == 0);
+            int rc = filch_sync_unless_cancelled(&jobs[k]);
+            CHECK(rc == (filch__load_acquire(&runs[k]) ? 31 : -ECANCELED));
+            CHECK(k <= at || rc == 31);
+        }
+        CHECK(filch_scope_close(&s) == (at < N ? -ECANCELED : 0));
+    }
+    return 0;
+}
+
+static void syncs_that_skip(void)
+{
+    uint64_t seed = test_seed();
+    filch_runtime *rt = runtime_open(1);
+    CHECK(filch_run(rt, skip_untaken, NULL) == 0);
+    runtime_close(rt);
+    on_thieves(2, skip_not_what_was_taken, 1);
+    for (size_t w = 0; w < COUNT(worker_counts); w++) {
+        rt = runtime_open(worker_counts[w]);
+        CHECK(filch_run(rt, skip_some, &seed) == 0);
+        runtime_close(rt);
+    }
+}
+
 /* ---- what a stolen job opens ---- */
 
 struct opener {
@@ -255,7 +339,8 @@ static int open_in_job(void *arg)
 
 static void start_opener(struct opener *o, bool own_cancel)
 {
-    *o = (struct opener){.own_cancel = own_cancel, .job = FILCH_JOB(open_in_job, o)};
+    o->own_cancel = own_cancel;
+    o->job = (filch_job)FILCH_JOB(open_in_job, o);
     filch_fork(&o->job);
     SPIN_UNTIL(flag_up(&o->begun));
 }
@@ -263,7 +348,7 @@ static void start_opener(struct opener *o, bool own_cancel)
 static int job_cancels_its_own(void *arg)
 {
     (void)arg;
-    struct opener o;
+    struct opener o = {.go = 0};
     filch_scope s;
     REQUIRE(filch_scope_open(&s, NULL) == 0);
     start_opener(&o, true);
@@ -277,7 +362,7 @@ static int job_cancels_its_own(void *arg)
 static int owner_cancels(void *arg)
 {
     (void)arg;
-    struct opener o;
+    struct opener o = {.go = 0};
     filch_scope s;
     REQUIRE(filch_scope_open(&s, NULL) == 0);
     start_opener(&o, false);
@@ -294,7 +379,7 @@ static int owner_cancels(void *arg)
 static int opened_late(void *arg)
 {
     (void)arg;
-    struct opener o;
+    struct opener o = {.go = 0};
     filch_scope s;
     REQUIRE(filch_scope_open(&s, NULL) == 0);
     start_opener(&o, false);
@@ -310,7 +395,7 @@ static int opened_late(void *arg)
 static int opened_meanwhile(void *arg)
 {
     (void)arg;
-    struct opener o;
+    struct opener o = {.go = 0};
     filch_scope s;
     REQUIRE(filch_scope_open(&s, NULL) == 0);
     start_opener(&o, false);
@@ -345,7 +430,7 @@ static void abort_reaches_scopes_of_stolen_jobs(void)
     for (size_t w = 1; w < COUNT(worker_counts); w++)
         for (int i = 0; i < sized(20, 100, 2000); i++) {
             filch_runtime *rt = runtime_open(worker_counts[w]);
-            struct opener o = {.done = 0};
+            struct opener o = {.go = 0};
             filch_handle *h;
             spawn_on(rt, &h, own_nothing, &o);
             if (i % 2)
@@ -360,9 +445,11 @@ static void abort_reaches_scopes_of_stolen_jobs(void)
 
 int main(void)
 {
+    (void)test_seed();
     RUN(a_job_belongs_to_its_scope);
     RUN(jobs_between_scopes);
     RUN(frames_opened_while_jobs_are_stolen);
+    RUN(syncs_that_skip);
     RUN(scopes_of_stolen_jobs);
     RUN(abort_reaches_scopes_of_stolen_jobs);
     return summary();

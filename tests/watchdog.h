@@ -3,7 +3,7 @@
  * A watchdog for test programs: a hang is a failure, and says where everything stood.
  *
  * A thread of its own waits until the deadline of the current case has passed; then it writes the
- * case's name, everything that lives, and the counts of the watched runtime to standard error, and
+ * case's name, the counts of the watched runtime and everything that lives to standard error, and
  * aborts. The environment variable FILCH_TEST_PATIENCE multiplies all deadlines, for slow builds.
  */
 #ifndef FILCH_TESTS_WATCHDOG_H
@@ -14,9 +14,11 @@
 #include <filch/runtime.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct {
     pthread_mutex_t lock;
@@ -34,10 +36,9 @@ static inline int64_t watchdog_now(void)
 }
 
 /* Under the lock. */
-static inline void watchdog_dump(void)
+static inline void watchdog_counts(void)
 {
     fprintf(stderr, "watchdog: '%s' hangs\n", watchdog.name);
-    filch_dump(stderr);
     filch_runtime *rt = watchdog.rt;
     filch_totals totals;
     if (!rt || filch_runtime_totals(rt, &totals) < 0)
@@ -52,6 +53,15 @@ static inline void watchdog_dump(void)
                 ", switches %" PRIu64 "\n",
                 i, s.spawns, s.tasks, s.forks_stolen, s.steals, s.failed_steals, s.parks, s.wakes,
                 s.switches);
+}
+
+/* Under the lock. What hangs may hold a lock that a dump needs: then the alarm ends the process. */
+static inline void watchdog_dump(void)
+{
+    watchdog_counts();
+    signal(SIGALRM, SIG_DFL);
+    alarm(30);
+    filch_dump(stderr);
 }
 
 static inline void *watchdog_main(void *arg)

@@ -57,6 +57,7 @@ BENCHMARKS = [
     Benchmark("yield", "ns/op", 10**6, 10**5, lambda n: str(4 * n), OWN, 1),
     Benchmark("scope-open-close", "ns/op", 10**7, 10**6, str, OWN, 1),
     Benchmark("scope-spawn", "ns/op", 10**6, 10**5, str, OWN, None),
+    Benchmark("scope-spawn-join", "ns/op", 10**6, 10**5, str, OWN, None),
     Benchmark("scope-cancel", "ns/op", 10**6, 1000, str, OWN, None),
     Benchmark("scope-cancel", "ns/op", 1000, 1000, str, OWN, None),
     Benchmark("steal", "ns", 10000, 1000, rounds, OWN, 2),

@@ -11,6 +11,7 @@ static const struct bench_case own[] = {
     {"bytes-task", filch_bench_bytes_task},
     {"scope-open-close", filch_bench_scope_open_close},
     {"scope-spawn", filch_bench_scope_spawn},
+    {"scope-spawn-join", filch_bench_scope_spawn_join},
     {"scope-cancel", filch_bench_scope_cancel},
     {"steal", filch_bench_steal},
     {"busy-owner-steal", filch_bench_busy_owner_steal},

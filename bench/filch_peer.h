@@ -18,6 +18,7 @@ bench_fn filch_bench_bytes_task;
 /* filch_scopes.c */
 bench_fn filch_bench_scope_open_close;
 bench_fn filch_bench_scope_spawn;
+bench_fn filch_bench_scope_spawn_join;
 bench_fn filch_bench_scope_cancel;
 
 /* filch_fib.c: a filch_fn whose argument is n in the pointer. */

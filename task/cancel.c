@@ -121,7 +121,7 @@ static bool tell_some_children(struct filch__scope *s, struct interrupts *in,
                                struct filch__region **list)
 {
     filch__spin_lock(&s->region.lock);
-    if (s->fresh.next == &s->fresh) {
+    if (s->region.fresh.next == &s->region.fresh) {
         filch__spin_unlock(&s->region.lock);
         return false;
     }
@@ -130,8 +130,8 @@ static bool tell_some_children(struct filch__scope *s, struct interrupts *in,
     filch__visit_begin(rt);
     struct filch_handle *child[BATCH];
     int n = 0;
-    while (n < BATCH && s->fresh.next != &s->fresh) {
-        struct filch__link *link = s->fresh.next;
+    while (n < BATCH && s->region.fresh.next != &s->region.fresh) {
+        struct filch__link *link = s->region.fresh.next;
         filch__link_remove(link);
         filch__link_add(&s->told, link);
         child[n] = task_of_link(link);
@@ -229,6 +229,9 @@ void filch__region_spread(struct filch__region *r)
 
 int filch__region_cancel(struct filch__region *r, uint32_t cause, int code, const char *by)
 {
+    uint32_t life = filch__load_relaxed(&r->life);
+    if (life != FILCH__REGION_OPEN && life != FILCH__REGION_CLOSED)
+        return -EINVAL; /* never opened: there is no lock */
     filch__spin_lock(&r->lock);
     bool open = filch__load_relaxed(&r->life) == FILCH__REGION_OPEN;
     bool marked = filch__region_mark(r, cause, code, by);

@@ -80,8 +80,8 @@ int filch_scope_report(filch_scope *storage, filch_report *out)
         .result = s->decided ? s->result
                   : listed   ? s->failures[0].result
                              : 0,
-        .ended = s->succeeded + s->failed + s->cancelled,
-        .succeeded = s->succeeded,
+        .ended = s->region.succeeded + s->failed + s->cancelled,
+        .succeeded = s->region.succeeded,
         .failed = s->failed,
         .cancelled = s->cancelled,
         .overdue = s->overdue,

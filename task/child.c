@@ -22,7 +22,7 @@ bool filch__scope_adopt(struct filch__scope *s, struct filch_handle *t)
         t->state |= FILCH__TASK_ABORT;
         filch__link_add(&s->told, &t->siblings);
     } else {
-        filch__link_add(&s->fresh, &t->siblings);
+        filch__link_add(&s->region.fresh, &t->siblings);
     }
     filch__spin_unlock(&r->lock);
     return true;
@@ -69,7 +69,7 @@ static bool count(struct filch__scope *s, const struct filch_handle *t)
 {
     const char *name = filch__task_name(t);
     if (filch__likely(t->result >= 0)) {
-        s->succeeded++;
+        s->region.succeeded++;
         return s->options.policy == FILCH_RACE &&
                filch__region_mark(&s->region, FILCH_CAUSE_WON, t->result, name);
     }

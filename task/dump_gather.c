@@ -143,7 +143,7 @@ static void describe_region(struct filch__record *record, struct filch__region *
     if (!record->shield) {
         filch__name_copy(record->name, filch__scope_name(scope));
         record->region.policy = scope->options.policy;
-        record->region.succeeded = scope->succeeded;
+        record->region.succeeded = scope->region.succeeded;
         record->region.failed = scope->failed;
         record->region.cancelled = scope->cancelled;
     }

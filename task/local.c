@@ -26,6 +26,8 @@ int filch_local_bind(filch_binding *storage, const filch_local *key, void *value
     if (!storage || !key)
         return -EINVAL;
     struct filch__frame *outer = *filch__frames_home(fiber);
+    if (outer == &b->frame)
+        return -EBUSY;
     b->frame = (struct filch__frame){
         .outer = outer,
         .cancelled = outer   ? outer->cancelled

@@ -32,11 +32,13 @@ static void tell_closing(struct filch__scope *s)
 void filch__scope_publish(struct filch__scope *s)
 {
     pthread_mutex_lock(&lock);
-    if (!s->published) {
+    filch__spin_lock(&s->region.lock); /* a close that comes later sees it */
+    if (!s->published && filch__load_relaxed(&s->region.life) == FILCH__REGION_OPEN) {
         s->published = true;
         s->published_next = published;
         published = s;
     }
+    filch__spin_unlock(&s->region.lock);
     pthread_mutex_unlock(&lock);
     tell_closing(s); /* pairs with the runtime's store before it looks here */
 }

@@ -69,6 +69,7 @@ static inline void init(struct filch__region *r, struct filch_handle *task)
 {
     r->task = task;
     memset((char *)r + ZERO_FROM, 0, ZERO_TO - ZERO_FROM);
+    filch__link_init(&r->fresh);
     r->deadline = FILCH_NEVER;
     filch__store_relaxed(&r->life, FILCH__REGION_OPEN);
 }

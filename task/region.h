@@ -48,27 +48,34 @@ enum filch__region_life { FILCH__REGION_OPEN = 0x0be7, FILCH__REGION_CLOSED = 0x
 enum filch__region_wish { FILCH__WISH_NONE, FILCH__WISH_END, FILCH__WISH_NEXT };
 
 struct filch__region {
-    struct filch__frame frame; /* first; immutable while open, as are the next three */
+    struct filch__frame frame; /* first; immutable while open, as is the next */
     struct filch_handle *task; /* the opener, NULL for a thread */
-    uint32_t *holder_lock;
-    filch_runtime *rt; /* of the timer, and of a scope's children */
-    /* Under the holder's lock. */
-    struct filch__region *next, **at;
-    /* Under the region's own; from here to `flag` zero at first. */
-    uint32_t lock;
+
+    /*
+     * Under the region's own lock, but for the shared. One cache line: what each child touches, on
+     * whichever worker.
+     */
+    uint32_t lock; /* from here to `inner` zero at first */
     uint32_t life;
-    uint64_t live;                /* children; 0 of a shield */
-    struct filch__region *inner;  /* opened inside, by next */
-    struct filch__fiber *waiter;  /* the opener, suspended for its wish */
-    struct filch__runnable *kept; /* ended children for filch_scope_next, oldest first */
-    uint32_t rung;                /* futex of an opening thread */
+    uint32_t holds; /* shared */
+    uint32_t flag;  /* shared: 0, or the cause of its cancel */
+    uint64_t live;  /* children; 0 of a shield */
+    uint64_t succeeded;
+    struct filch__link fresh; /* children that were not told of a cancel; of a scope */
+    uint32_t rung;            /* futex of an opening thread */
     uint8_t wish;
     bool timed; /* the timer was armed */
     bool grace; /* ... for the grace period */
-    /* Shared. */
-    uint32_t holds;
-    uint32_t flag;    /* 0, or the cause of its cancel */
-    int64_t deadline; /* under the lock; what the timer is armed for; FILCH_NEVER: nothing */
+
+    struct filch__region *inner;  /* opened inside, by next */
+    struct filch__fiber *waiter;  /* the opener, suspended for its wish */
+    struct filch__runnable *kept; /* ended children for filch_scope_next, oldest first */
+    int64_t deadline;             /* what the timer is armed for; FILCH_NEVER: nothing */
+
+    uint32_t *holder_lock; /* immutable, as is the next */
+    filch_runtime *rt;     /* of the timer, and of a scope's children */
+    /* Under the holder's lock. */
+    struct filch__region *next, **at;
     struct filch__timer timer;
     /* Of who cancels. */
     struct filch__region *told_next; /* list of regions still to be told: cancel.c */

@@ -4,6 +4,7 @@
 
 #include "sched/admission.h"
 #include "sched/os/clock.h"
+#include "sched/os/die.h"
 #include "sched/os/event.h"
 #include "task/cancel.h"
 #include "task/cleanup.h"
@@ -49,7 +50,6 @@ static inline void init(struct filch__scope *s, const filch_scope_options *o)
 {
     s->options = *o;
     memset((char *)s + ZERO_FROM, 0, ZERO_TO - ZERO_FROM);
-    filch__link_init(&s->fresh);
     filch__link_init(&s->told);
     s->event = -1;
 }
@@ -83,6 +83,10 @@ int filch_scope_open(filch_scope *storage, const filch_scope_options *o)
     struct filch__region *r = &s->region;
     int64_t deadline = deadline_of(o->deadline);
     struct filch__fiber *me = filch__fiber_current();
+    if (filch__unlikely(me && !me->task))
+        return -EINVAL;
+    if (filch__unlikely(*filch__frames_home(me) == &r->frame))
+        return -EBUSY;
     int rc = join_runtime(r, me, o->runtime);
     if (rc < 0)
         return rc;
@@ -168,6 +172,9 @@ static void clear(struct filch__scope *s)
     if (s->event >= 0)
         filch__event_close(s->event);
     filch__cleanup_run(&s->cleanup, &r->lock, r->rt);
+    if (*r->frame.home != r->frame.outer)
+        filch__die_named("what a scope deferred has left a scope, shield or binding open",
+                         filch__scope_name(s));
 }
 
 int filch_scope_close(filch_scope *storage)

@@ -11,15 +11,15 @@ struct filch__scope {
     struct filch__region region; /* first */
     filch_scope_options options; /* immutable while open */
     /* Under the region's lock. */
-    struct filch__link fresh, told; /* children, those told of a cancel apart */
-    int event;                      /* file descriptor, -1: none */
-    int result;                     /* what close returns, once it is decided */
+    struct filch__link told; /* children that were told of a cancel */
+    int event;               /* file descriptor, -1: none */
+    int result;              /* what close returns, once it is decided */
     /* From here to `ended_at` zero at first. */
     bool decided;
     bool published;
     bool shut_down; /* the runtime's end is what decided */
     uint32_t overdue;
-    uint64_t succeeded, failed, cancelled;
+    uint64_t failed, cancelled;
     struct filch__runnable *kept_last;
     void *cleanup;                       /* cleanup.h */
     int64_t ended_at;                    /* when the last child ended after the cancel */

@@ -24,6 +24,8 @@ int filch_shield_begin(filch_shield *shield, int64_t deadline)
     struct filch__fiber *me = filch__fiber_current();
     if (!shield)
         return -EINVAL;
+    if (*filch__frames_home(me) == &r->frame)
+        return -EBUSY;
     deadline = deadline ? deadline : FILCH_NEVER;
     int rc = runtime_for(me, deadline, &r->rt);
     if (rc < 0)

@@ -11,13 +11,20 @@
 #include <filch/atomic.h>
 #include <filch/base.h>
 
-static inline void filch__spin_lock(uint32_t *lock)
+/* Until it looks free: by loads, which leave the line with its holder. */
+static inline void filch__spin_wait(const uint32_t *lock)
 {
-    for (int looks = 0; filch__exchange_acquire(lock, 1); looks++)
+    for (int looks = 0; filch__load_relaxed(lock); looks++)
         if (looks < 64)
             filch__cpu_relax();
         else
             filch__os_yield();
+}
+
+static inline void filch__spin_lock(uint32_t *lock)
+{
+    while (filch__unlikely(filch__exchange_acquire(lock, 1)))
+        filch__spin_wait(lock);
 }
 
 static inline void filch__spin_unlock(uint32_t *lock)

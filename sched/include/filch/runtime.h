@@ -82,7 +82,7 @@ FILCH_API int filch_runtime_stats(filch_runtime *rt, int worker, filch_stats *ou
 
 /* Counts of a whole runtime. */
 typedef struct filch_totals {
-    int64_t tasks_live; /* tasks spawned and not ended */
+    int64_t tasks_live; /* tasks spawned and not ended, and scopes that threads have open */
     uint64_t failures;  /* tasks that failed with nobody to join them */
     size_t bytes;       /* memory that the runtime holds for tasks and queues */
     size_t fibers;      /* fibers that have a stack */

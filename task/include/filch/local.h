@@ -28,7 +28,7 @@ typedef struct filch_binding {
 } filch_binding;
 
 /* In a task or on any thread; does not suspend. value is borrowed until the unbind. -EINVAL: key is
- * NULL. */
+ * NULL. -EBUSY: the binding is bound already. */
 FILCH_API int filch_local_bind(filch_binding *binding, const filch_local *key, void *value);
 
 /* By the task, job or thread that bound it. -EINVAL: not bound. -EPERM: somebody else bound it.

@@ -56,7 +56,7 @@ FILCH_BEGIN_DECLS
 /* Storage of a scope, from its open to its close, and for filch_scope_report afterwards. */
 typedef struct filch_scope {
     uint64_t opaque[104];
-} filch_scope;
+} __attribute__((aligned(64))) filch_scope;
 
 /* A scope that is not open: its close says -EINVAL. */
 #define FILCH_SCOPE_INIT \
@@ -89,8 +89,10 @@ typedef struct filch_scope_options {
 /*
  * Opens a scope. In a task or on any thread; does not suspend. o may be NULL. Must be closed by the
  * same task (and in the same forked job), or thread, after what was opened inside of it; a task or
- * thread that ends with a scope open ends the process with a line that says so. -EINVAL: an option is out of
- * range. -ENOMEM; -EAGAIN: no thread for the timers. -ESHUTDOWN: the runtime is lost to a fork(2).
+ * thread that ends with a scope open ends the process with a line that says so. On a thread outside
+ * a cancel does not reach the thread's own waits, but for filch_scope_next. -EINVAL: an option is out
+ * of range, or a callback of the runtime calls, which is no task. -EBUSY: s is open. -ENOMEM;
+ * -EAGAIN: no thread for the timers. -ESHUTDOWN: the runtime is being destroyed, or lost to a fork(2).
  */
 FILCH_API int filch_scope_open(filch_scope *s, const filch_scope_options *o);
 

@@ -19,10 +19,10 @@ FILCH_BEGIN_DECLS
 
 typedef struct filch_shield {
     uint64_t opaque[40];
-} filch_shield;
+} __attribute__((aligned(64))) filch_shield;
 
 /*
- * In a task or on any thread; does not suspend. deadline: CLOCK_MONOTONIC, ns; 0 and FILCH_NEVER:
+ * In a task or on any thread; does not suspend. -EBUSY: it has begun already. deadline: CLOCK_MONOTONIC, ns; 0 and FILCH_NEVER:
  * none. Without one it does not fail. -ENOMEM, -EAGAIN: no thread for the timers. A task that
  * returns inside a shield ends the process with a line that says so. A shield holds back a runtime's
  * end for the task itself; children spawned before are cancelled by that.
@@ -30,7 +30,8 @@ typedef struct filch_shield {
 FILCH_API int filch_shield_begin(filch_shield *shield, int64_t deadline);
 
 /*
- * By the task, job or thread that began it; does not suspend. 0, or -ETIMEDOUT: its deadline has
+ * By the task, job or thread that began it; suspends only for the moment in which its deadline, a
+ * cancel or a dump is at work inside. 0, or -ETIMEDOUT: its deadline has
  * passed; ended in both cases. Without effect: -EINVAL: not begun. -EPERM: somebody else began it.
  * -EBUSY: something is open inside of it, or a job was forked there and not synced.
  */

@@ -60,14 +60,6 @@ bool filch__deque_grow(struct filch__deque *d)
     return true;
 }
 
-/*
- * From a long queue a thief takes more: what is next to each other often belongs to one scope, and
- * two workers that end its children in turns wait for each other's cache lines; and with some dozen
- * of its own the thief can fetch ahead (worker.c).
- */
-#define LONG            1024
-#define STEAL_FROM_LONG 128
-
 /* The i-th of the items that were taken from `word`; its slot is free again. */
 static item consume(struct filch__deque *d, uint64_t word, uint32_t i)
 {
@@ -84,7 +76,8 @@ enum filch__steal filch__deque_steal(struct filch__deque *d, uint32_t me, item *
 {
     uint64_t word;
     uint32_t n;
-    uint32_t most = filch__deque_count(d) < LONG ? FILCH__STEAL_MOST : STEAL_FROM_LONG;
+    uint32_t most =
+        filch__deque_count(d) < FILCH__LONG ? FILCH__STEAL_MOST : FILCH__STEAL_MOST_OF_LONG;
     enum filch__steal rc = filch__split_steal(&d->split, me, FILCH__UNIT_ITEM, most, &word, &n);
     if (rc != FILCH__STEAL_TAKEN)
         return rc;

@@ -89,6 +89,7 @@ static void many_live_fibers(void)
     for (uint32_t i = 0; i < n; i++)
         CHECK(join(h[i]) == 0);
     drain(rt);
+    SPIN_UNTIL(totals_of(rt).fibers < 1000); /* idle workers give stacks back */
     double took = (double)(clock() - begin) / CLOCKS_PER_SEC;
     long after = resident_kib();
     size_t fibers = totals_of(rt).fibers;
@@ -100,7 +101,6 @@ static void many_live_fibers(void)
     CHECK(live.wrong == 0);
     CHECK(live.started == n);
     CHECK(live.refused == 0 || !filch__stack_guards_are_cheap());
-    CHECK(fibers < 1000);
     /* The structures of the fibers stay, their stacks do not. */
     CHECK(instrumented() || after - before < (peak - before) / 4);
     free(h);

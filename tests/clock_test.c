@@ -66,7 +66,7 @@ static void wakes(filch_runtime *rt, int workers)
 {
     (void)workers;
     uint64_t random = test_seed();
-    for (long i = sized(10000, 30000, 300000); i > 0; i--) {
+    for (long i = sized(10000, 30000, 100000); i > 0; i--) {
         struct alarm a = {.timer.after = report_and_linger};
         if (i % 8 == 0)
             await_sleep(rt, FILCH_NEVER);

@@ -137,7 +137,7 @@ static void play(int dumpers, long times)
 
 static void test_storm(void)
 {
-    play(1, sized(2000, 5000, 50000));
+    play(1, sized(2000, 5000, 20000));
 }
 
 static void test_dumpers(void)
@@ -175,7 +175,7 @@ static void test_blocks(void)
         size_t bytes = totals_of(rt).bytes;
         filch_handle *h;
         spawn_on(rt, &h, spawn_and_join, &many);
-        dump_often(sized(1000, 3000, 30000));
+        dump_often(sized(1000, 3000, 15000));
         raise_flag(&stop);
         CHECK(join(h) == 0);
         drain(rt);

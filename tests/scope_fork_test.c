@@ -207,7 +207,7 @@ static void frames_opened_while_jobs_are_stolen(void)
 {
     for (size_t w = 0; w < COUNT(worker_counts); w++) {
         filch_runtime *rt = runtime_open(worker_counts[w]);
-        for (int i = 0; i < sized(2000, 10000, 200000); i++)
+        for (int i = 0; i < sized(2000, 10000, 80000); i++)
             CHECK(filch_run(rt, open_while_stolen, NULL) == 0);
         runtime_close(rt);
     }

@@ -83,7 +83,7 @@ static int close_and_wait(struct duel *d)
 static int duel_task(void *arg)
 {
     struct duel *d = arg;
-    for (long i = 0; i < sized(300, 4000, 60000) && !filch__load_relaxed(&case_bad); i++)
+    for (long i = 0; i < sized(300, 4000, 20000) && !filch__load_relaxed(&case_bad); i++)
         d->round(d);
     return 0;
 }
@@ -321,7 +321,7 @@ static void abort_meets_everything(void)
     for (size_t w = 0; w < COUNT(worker_counts); w++) {
         filch_runtime *rt = runtime_open(worker_counts[w]);
         uint64_t random = test_seed();
-        for (int i = 0; i < sized(200, 2000, 40000); i++) {
+        for (int i = 0; i < sized(200, 2000, 15000); i++) {
             struct victim v = {.kind = i % 3};
             filch_handle *h;
             spawn_on(rt, &h, open_and_wait, &v);

@@ -51,6 +51,10 @@ aarch64_skip=(
     'fork_loses_runtimes'
     'fork_inside_a_task'
     'fork_in_turmoil'
+    'left_open'
+    'lost_to_a_fork'
+    'lost_to_fork'
+    'test_fork'
 )
 
 run_aarch64() {

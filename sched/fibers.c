@@ -172,10 +172,15 @@ static inline void leave_to(struct filch__fiber *me, struct filch__fiber *to,
     *me->worker->errno_at = saved_errno;
 }
 
+void filch__unpark_claimed(struct filch__fiber *fiber)
+{
+    filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+}
+
 static void queue_left(struct filch__fiber *left)
 {
     filch__forks_offer(left);
-    filch__submit_ready(left->rt, &left->resume, left->pinned);
+    filch__unpark_claimed(left);
 }
 
 static void suspend_left(struct filch__fiber *left)
@@ -185,7 +190,7 @@ static void suspend_left(struct filch__fiber *left)
     if (filch__cas_acq_rel(&left->wait, &running, FILCH__SUSPENDED))
         return;
     (void)filch__exchange_acq_rel(&left->wait, FILCH__RUNNING);
-    filch__submit_ready(left->rt, &left->resume, left->pinned);
+    filch__unpark_claimed(left);
 }
 
 /* Afterwards the worker has a free fiber to go on with. */
@@ -295,7 +300,7 @@ bool filch__unpark_claim(struct filch__fiber *fiber)
 void filch__unpark(struct filch__fiber *fiber)
 {
     if (filch__unpark_claim(fiber))
-        filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+        filch__unpark_claimed(fiber);
 }
 
 enum filch__interrupt filch__interrupt_begin(struct filch__fiber *fiber)
@@ -308,16 +313,11 @@ enum filch__interrupt filch__interrupt_begin(struct filch__fiber *fiber)
     return FILCH__INTERRUPT_END;
 }
 
-void filch__interrupt_wake(struct filch__fiber *fiber)
-{
-    filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
-}
-
 void filch__interrupt_end(struct filch__fiber *fiber)
 {
     uint32_t suspended = FILCH__SUSPENDED;
     if (filch__cas_acq_rel(&fiber->wait, &suspended, FILCH__RUNNING))
-        filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+        filch__unpark_claimed(fiber);
 }
 
 struct filch__fiber *filch__unpark_next(struct filch__fiber *fiber)
@@ -325,7 +325,7 @@ struct filch__fiber *filch__unpark_next(struct filch__fiber *fiber)
     struct filch__worker *w = filch__worker_current();
     if (fiber->rt == w->rt && (!fiber->pinned || fiber->pinned == w))
         return fiber;
-    filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+    filch__unpark_claimed(fiber);
     return NULL;
 }
 

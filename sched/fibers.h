@@ -161,14 +161,13 @@ void filch__park_for(struct filch__runnable *first);
 void filch__unpark(struct filch__fiber *fiber);
 
 /*
- * The same for a cause that may strike at any time, whatever the fiber is doing. Begin, and what it
- * returns: wake; or a heavy barrier, then end. Begin may be called under a spin lock, what follows
- * better not. The cause is visible before begin, by a read-modify-write.
+ * The same for a cause that may strike at any time, whatever the fiber is doing. Begin, then as it
+ * returns: WAKE: filch__unpark_claimed. END: a heavy barrier, then end. Begin may be called under a
+ * spin lock, what follows better not. The cause is visible before begin, by a read-modify-write.
  */
 enum filch__interrupt { FILCH__INTERRUPT_NOTHING, FILCH__INTERRUPT_WAKE, FILCH__INTERRUPT_END };
 __attribute__((warn_unused_result)) enum filch__interrupt
 filch__interrupt_begin(struct filch__fiber *fiber);
-void filch__interrupt_wake(struct filch__fiber *fiber);
 void filch__interrupt_end(struct filch__fiber *fiber);
 
 /*
@@ -194,6 +193,9 @@ static inline void filch__fiber_clear_deaf(struct filch__fiber *fiber)
 __attribute__((warn_unused_result)) bool filch__unpark_claim(struct filch__fiber *fiber);
 __attribute__((warn_unused_result)) struct filch__fiber *
 filch__unpark_next(struct filch__fiber *fiber);
+
+/* Any thread, of a fiber that was claimed, or has left to yield: queues it where it can run. */
+void filch__unpark_claimed(struct filch__fiber *fiber);
 
 /* On a fiber. Lets all that is ready here run first. 0, or -ENOMEM as above. */
 int filch__fiber_yield(void);

@@ -163,7 +163,7 @@ static void interrupt_all_fibers(filch_runtime *rt)
     for (struct filch__fiber *fiber = rt->fibers; fiber; fiber = fiber->next_all) {
         enum filch__interrupt action = filch__interrupt_begin(fiber);
         if (action == FILCH__INTERRUPT_WAKE)
-            filch__interrupt_wake(fiber);
+            filch__unpark_claimed(fiber);
         again |= action == FILCH__INTERRUPT_END;
     }
     if (again)

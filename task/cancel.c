@@ -39,7 +39,7 @@ static void wake_suspended(struct interrupts *in)
 {
     for (struct filch__runnable *r = in->suspended, *next; r; r = next) {
         next = r->next;
-        filch__interrupt_wake(filch__fiber_of_resume(r));
+        filch__unpark_claimed(filch__fiber_of_resume(r));
     }
     in->suspended = NULL;
     in->suspended_count = 0;
@@ -47,9 +47,9 @@ static void wake_suspended(struct interrupts *in)
 
 static void add_suspended(struct interrupts *in, struct filch__runnable *r)
 {
-    r->next = NULL;
+    filch__runnable_link(r, NULL); /* a survey may look on */
     if (in->suspended)
-        in->last->next = r;
+        filch__runnable_link(in->last, r);
     else
         in->suspended = r;
     in->last = r;
@@ -111,11 +111,6 @@ static void tell_task(struct filch_handle *t, struct interrupts *in, struct filc
     filch__spin_unlock(&t->lock);
 }
 
-static struct filch_handle *task_of_link(struct filch__link *link)
-{
-    return (struct filch_handle *)(void *)((char *)link - offsetof(struct filch_handle, siblings));
-}
-
 /* False: there was none left. */
 static bool tell_some_children(struct filch__scope *s, struct interrupts *in,
                                struct filch__region **list)
@@ -134,7 +129,7 @@ static bool tell_some_children(struct filch__scope *s, struct interrupts *in,
         struct filch__link *link = s->region.fresh.next;
         filch__link_remove(link);
         filch__link_add(&s->told, link);
-        child[n] = task_of_link(link);
+        child[n] = filch__task_of_sibling(link);
         /* It will be looked at soon, and is in no cache if it has waited long. */
         struct filch__fiber *fiber = filch__load_relaxed(&child[n++]->fiber);
         if (fiber)

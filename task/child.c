@@ -95,9 +95,11 @@ static void keep(struct filch__scope *s, struct filch_handle *t)
     s->kept_last = &t->runnable;
 }
 
-/* Under the lock; t is the last child for now. */
-static void note_last(struct filch__scope *s, const struct filch_handle *t)
+/* Under the lock, before t is out: where it leaves a cancelled scope without a child, that is noted. */
+static inline void note_last(struct filch__scope *s, const struct filch_handle *t)
 {
+    if (filch__likely(!filch__load_relaxed(&s->region.flag)) || s->region.live != 1)
+        return;
     s->ended_at = filch__now();
     filch__name_copy(s->last, filch__task_name(t));
 }
@@ -111,8 +113,7 @@ bool filch__scope_leave(struct filch_handle *t, bool alone, struct filch__child_
     end->marked = count(s, t);
     if (t->kept)
         keep(s, t);
-    if (filch__unlikely(filch__load_relaxed(&r->flag)) && r->live == 1)
-        note_last(s, t);
+    note_last(s, t);
     bool done = alone || filch__state_finish_child(&t->state);
     if (filch__likely(done)) { /* t is not touched any more */
         r->live--;
@@ -127,8 +128,7 @@ void filch__scope_left(struct filch_handle *t, struct filch__child_end *end)
     struct filch__scope *s = t->scope;
     struct filch__region *r = &s->region;
     filch__spin_lock(&r->lock);
-    if (filch__unlikely(filch__load_relaxed(&r->flag)) && r->live == 1)
-        note_last(s, t);
+    note_last(s, t);
     r->live--;
     end->opener = filch__region_ring(r);
     filch__spin_unlock(&r->lock);
@@ -144,9 +144,7 @@ void filch__scope_report_overdue(struct filch__scope *s)
     filch__spin_lock(&s->region.lock);
     for (struct filch__link *link = s->told.next; link != &s->told && named < OVERDUE_NAMED;
          link = link->next) {
-        struct filch_handle *t =
-            (struct filch_handle *)(void *)((char *)link - offsetof(struct filch_handle, siblings));
-        filch__name_copy(names[named++], filch__task_name(t));
+        filch__name_copy(names[named++], filch__task_name(filch__task_of_sibling(link)));
     }
     s->overdue = (uint32_t)s->region.live;
     filch__spin_unlock(&s->region.lock);

@@ -36,10 +36,14 @@ static inline struct holder holder_of(struct filch__region *outer, struct filch_
     return (struct holder){&filch__roots_lock, &filch__roots, &never};
 }
 
+static struct filch__region *region_of_timer(struct filch__timer *timer)
+{
+    return (struct filch__region *)(void *)((char *)timer - offsetof(struct filch__region, timer));
+}
+
 static bool fire(struct filch__timer *timer)
 {
-    struct filch__region *r =
-        (struct filch__region *)(void *)((char *)timer - offsetof(struct filch__region, timer));
+    struct filch__region *r = region_of_timer(timer);
     filch__add_acq_rel(&r->holds, 1);
     return true;
 }
@@ -47,8 +51,7 @@ static bool fire(struct filch__timer *timer)
 /* With the hold that fire took. */
 static void after(struct filch__timer *timer)
 {
-    struct filch__region *r =
-        (struct filch__region *)(void *)((char *)timer - offsetof(struct filch__region, timer));
+    struct filch__region *r = region_of_timer(timer);
     filch__spin_lock(&r->lock);
     /* Between `fire` and this the deadline may have been moved, or a cancel have come. */
     bool due = r->deadline <= filch__now();

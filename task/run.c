@@ -59,7 +59,7 @@ static bool finish_joined(struct filch_handle *t, struct filch__fiber **next)
         return false;
     /* A claimed fiber stands still: if it is the joiner now it remains so. */
     if (!filch__state_is_joined(&t->state) || filch__load_relaxed(&t->joiner) != joiner) {
-        filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+        filch__unpark_claimed(fiber);
         return false;
     }
     filch__state_finish_joined(&t->state);

@@ -26,8 +26,7 @@ static bool fire(struct filch__timer *timer)
 
 static void after(struct filch__timer *timer)
 {
-    struct filch__fiber *fiber = ((struct sleeper *)(void *)timer)->fiber;
-    filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
+    filch__unpark_claimed(((struct sleeper *)(void *)timer)->fiber);
 }
 
 /* Until the time has come (0), or the task is cancelled. */

@@ -106,6 +106,11 @@ struct filch_handle {
 _Static_assert(sizeof(struct filch_handle) <= 128,
                "a task without extra fits a block of the common size");
 
+static inline struct filch_handle *filch__task_of_sibling(struct filch__link *link)
+{
+    return (struct filch_handle *)(void *)((char *)link - offsetof(struct filch_handle, siblings));
+}
+
 /* The task that the calling fiber works for, or NULL. */
 static inline struct filch_handle *filch__task_current(void)
 {

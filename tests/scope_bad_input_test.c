@@ -3,7 +3,7 @@
  * Scopes, shields and bindings used wrongly: the documented error, without effect; or, where memory
  * would not be safe any more, one line on standard error and the end.
  */
-#include "tests/support.h"
+#include "tests/scope_check.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -18,11 +18,6 @@ const char *__tsan_default_options(void)
 static filch_local key;
 static uint32_t dropped;
 
-static int return_number(void *n)
-{
-    return (int)(intptr_t)n;
-}
-
 static void count_drop(void *arg)
 {
     (void)arg;
@@ -32,16 +27,6 @@ static void count_drop(void *arg)
 static void nothing(void *arg)
 {
     (void)arg;
-}
-
-static void on_each(filch_fn *fn)
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        CHECK(filch_run(rt, fn, rt) == 0);
-        drain(rt);
-        runtime_close(rt);
-    }
 }
 
 /* What each call says of a scope that is not open. */

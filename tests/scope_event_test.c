@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A cancel as foreign code sees it: by the flag, by the event, and by the end of a runtime. */
-#include "tests/support.h"
+#include "tests/scope_check.h"
 
 #include <poll.h>
 
 enum { MS = 1000000 };
 
-static filch_report report_of(filch_scope *s)
-{
-    filch_report r;
-    REQUIRE(filch_scope_report(s, &r) == 0);
-    return r;
-}
-
 static int sleep_for_ever(void *arg)
 {
     (void)arg;
     return filch_sleep_until(FILCH_NEVER);
-}
-
-static int return_number(void *n)
-{
-    return (int)(intptr_t)n;
 }
 
 static bool readable(int fd, int timeout)

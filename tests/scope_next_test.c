@@ -1,28 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a scope keeps of its children: nothing, ended children for next, handles, a report. */
-#include "tests/support.h"
-
-static int return_number(void *n)
-{
-    return (int)(intptr_t)n;
-}
-
-static void on_each(filch_fn *fn)
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        CHECK(filch_run(rt, fn, rt) == 0);
-        drain(rt);
-        runtime_close(rt);
-    }
-}
-
-static filch_report report_of(filch_scope *s)
-{
-    filch_report r;
-    REQUIRE(filch_scope_report(s, &r) == 0);
-    return r;
-}
+#include "tests/scope_check.h"
 
 /* Suspends as long as it must. */
 static int wait_until_up(void *flag)

@@ -3,12 +3,7 @@
  * The table of <filch/scope.h> as races: in each turn a task and a thread do two things to one scope
  * at the same time. Whoever came first, what everybody is told must fit together.
  */
-#include "tests/support.h"
-
-static int return_number(void *n)
-{
-    return (int)(intptr_t)n;
-}
+#include "tests/scope_check.h"
 
 static int sleep_for_ever(void *arg)
 {
@@ -16,13 +11,6 @@ static int sleep_for_ever(void *arg)
     int rc = filch_sleep_until(FILCH_NEVER);
     CHECK(rc == -ECANCELED && filch_checkpoint() == -ECANCELED);
     return rc;
-}
-
-static filch_report report_of(filch_scope *s)
-{
-    filch_report r;
-    REQUIRE(filch_scope_report(s, &r) == 0);
-    return r;
 }
 
 static void open_scope(filch_scope *s, filch_policy policy, int64_t deadline)

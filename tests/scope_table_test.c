@@ -3,31 +3,9 @@
  * The table of <filch/scope.h>, row by row: what close returns, and what happens where two things
  * meet, in both orders. The races themselves are in scope_race_test.c.
  */
-#include "tests/support.h"
+#include "tests/scope_check.h"
 
 enum { MS = 1000000 };
-
-static int return_number(void *n)
-{
-    return (int)(intptr_t)n;
-}
-
-static void on_each(filch_fn *fn)
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        CHECK(filch_run(rt, fn, rt) == 0);
-        drain(rt);
-        runtime_close(rt);
-    }
-}
-
-static filch_report report_of(filch_scope *s)
-{
-    filch_report r;
-    REQUIRE(filch_scope_report(s, &r) == 0);
-    return r;
-}
 
 static void open_scope(filch_scope *s, filch_policy policy, int64_t deadline)
 {

@@ -1,29 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scopes: policies, who opens, spawns and cancels them from where, handles, next, reports. */
-#include "tests/support.h"
-
-static int return_number(void *n)
-{
-    return (int)(intptr_t)n;
-}
-
-/* fn(rt) in a task of runtimes of each size; nothing is left. */
-static void on_each(filch_fn *fn)
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        CHECK(filch_run(rt, fn, rt) == 0);
-        drain(rt);
-        runtime_close(rt);
-    }
-}
-
-static filch_report report_of(filch_scope *s)
-{
-    filch_report r;
-    REQUIRE(filch_scope_report(s, &r) == 0);
-    return r;
-}
+#include "tests/scope_check.h"
 
 static const uint32_t never = 0;
 

@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cancels of trees that are deep, wide, or still growing: everybody is told, once, wherever it waits. */
-#include "tests/support.h"
-
-static void on_each(filch_fn *fn)
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        CHECK(filch_run(rt, fn, rt) == 0);
-        drain(rt);
-        runtime_close(rt);
-    }
-}
+#include "tests/scope_check.h"
 
 struct tree {
     uint32_t begun, told;

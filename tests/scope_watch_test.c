@@ -1,25 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is told of a cancel: why, where it began, and who ignores it. */
-#include "tests/support.h"
+#include "tests/scope_check.h"
 
 enum { MS = 1000000 };
-
-static void on_each(filch_fn *fn)
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        CHECK(filch_run(rt, fn, rt) == 0);
-        drain(rt);
-        runtime_close(rt);
-    }
-}
-
-static filch_report report_of(filch_scope *s)
-{
-    filch_report r;
-    REQUIRE(filch_scope_report(s, &r) == 0);
-    return r;
-}
 
 static int sleep_for_ever(void *arg)
 {

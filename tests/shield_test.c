@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shields, deadlines, and what is seen where; values bound to tasks. */
-#include "tests/support.h"
+#include "tests/scope_check.h"
 
 enum { MS = 1000000 };
 static const int64_t far = INT64_C(1) << 60;
 
-static void on_each(filch_fn *fn)
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        CHECK(filch_run(rt, fn, rt) == 0);
-        drain(rt);
-        runtime_close(rt);
-    }
-}
-
 static void open_scope(filch_scope *s, int64_t deadline)
 {
     REQUIRE(filch_scope_open(s, &(filch_scope_options){.deadline = deadline}) == 0);
-}
-
-static int return_number(void *n)
-{
-    return (int)(intptr_t)n;
 }
 
 static int sleep_for_ever(void *arg)

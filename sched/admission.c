@@ -53,6 +53,7 @@ void filch__admission_await_end(filch_runtime *rt)
             break;
         filch__futex_wait(&rt->quiet, seen, FILCH_NEVER);
     }
-    while (filch__load_acquire(&rt->visitors))
+    filch__store_seq_cst(&rt->ended, 1);
+    while (filch__load_seq_cst(&rt->visitors))
         filch__os_yield();
 }

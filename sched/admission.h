@@ -67,6 +67,20 @@ static inline void filch__visit_begin(filch_runtime *rt)
     filch__add_acq_rel(&rt->visitors, 1);
 }
 
+/*
+ * The same for a caller who knows only that rt's memory is held. False: rt has ended, or is lost to a
+ * fork(2); there is no visit. Dekker's pair: visitors + 1, then `ended` here; `ended`, then visitors in
+ * filch__admission_await_end.
+ */
+__attribute__((warn_unused_result)) static inline bool filch__visit_try(filch_runtime *rt)
+{
+    filch__add_seq_cst(&rt->visitors, 1);
+    if (filch__likely(!filch__load_seq_cst(&rt->ended) && !filch__load_relaxed(&rt->lost)))
+        return true;
+    filch__sub_acq_rel(&rt->visitors, 1);
+    return false;
+}
+
 static inline void filch__visit_end(filch_runtime *rt)
 {
     filch__sub_acq_rel(&rt->visitors, 1);

@@ -24,6 +24,17 @@ void *filch__block_alloc_far(filch_runtime *rt, struct filch__worker *w, size_t 
     return block;
 }
 
+void filch__blocks_hold(filch_runtime *rt)
+{
+    filch__add_acq_rel(&rt->blocks, 1);
+}
+
+void filch__blocks_let_go(filch_runtime *rt)
+{
+    if (filch__sub_acq_rel(&rt->blocks, 1) == 1)
+        filch__blocks_free_runtime(rt);
+}
+
 static void give_back(filch_runtime *rt, struct filch__worker *w, void *block, size_t size)
 {
     if (w) {
@@ -32,8 +43,7 @@ static void give_back(filch_runtime *rt, struct filch__worker *w, void *block, s
         return;
     }
     filch__free(rt->arena, block, size, 64);
-    if (filch__sub_acq_rel(&rt->blocks, 1) == 1)
-        filch__blocks_free_runtime(rt);
+    filch__blocks_let_go(rt);
 }
 
 /* False: the survey is over. */
@@ -109,13 +119,13 @@ void filch__blocks_init(filch_runtime *rt)
 void filch__blocks_end(filch_runtime *rt, int64_t held_by_workers)
 {
     filch__add_acq_rel(&rt->blocks, held_by_workers - BIAS + 1);
-    if (filch__sub_acq_rel(&rt->blocks, 1) == 1)
-        filch__blocks_free_runtime(rt);
+    filch__blocks_let_go(rt);
 }
 
 void filch__blocks_free_runtime(filch_runtime *rt)
 {
     struct filch__arena *arena = rt->arena;
+    filch__fibers_free(rt);
     pthread_mutex_destroy(&rt->fibers_lock);
     filch__free(arena, rt, sizeof *rt, 64);
     filch__arena_destroy(arena);

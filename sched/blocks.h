@@ -84,6 +84,10 @@ static inline void filch__block_free(filch_runtime *rt, struct filch__worker *w,
     filch__spare_push(w, block);
 }
 
+/* Any thread, while rt's memory is held by something: holds it too, until it lets go. */
+void filch__blocks_hold(filch_runtime *rt);
+void filch__blocks_let_go(filch_runtime *rt);
+
 /* The worker's thread has ended: its spare blocks go back. */
 void filch__blocks_flush(struct filch__worker *w);
 

@@ -119,12 +119,17 @@ bool filch__fibers_shrink(struct filch__worker *w)
     return burst;
 }
 
-void filch__fibers_destroy(struct filch_runtime *rt)
+void filch__fibers_drop_stacks(struct filch_runtime *rt)
+{
+    for (struct filch__fiber *fiber = rt->fibers; fiber; fiber = fiber->next_all)
+        if (fiber->stack.map)
+            drop_stack(fiber);
+}
+
+void filch__fibers_free(struct filch_runtime *rt)
 {
     for (struct filch__fiber *fiber = rt->fibers, *next; fiber; fiber = next) {
         next = fiber->next_all;
-        if (fiber->stack.map)
-            drop_stack(fiber);
         filch__free(rt->arena, fiber, sizeof *fiber, 64);
     }
 }

@@ -24,8 +24,8 @@
  * Either L sees I or W sees S. The fiber itself takes `interrupted` away, when it runs again and
  * before it looks at what it waited for. Tokens of anybody else that are lost were without cause.
  *
- * The structures of fibers are freed only with their runtime, though their stacks may go earlier:
- * a thief may look at the fiber that a worker ran a moment ago.
+ * The structures of fibers are freed only with their runtime's memory, though their stacks may go earlier:
+ * a thief may look at the fiber that a worker ran a moment ago, and wakers name fibers.
  */
 #ifndef FILCH_SCHED_FIBERS_H
 #define FILCH_SCHED_FIBERS_H
@@ -139,8 +139,10 @@ void filch__fiber_release(struct filch__worker *w, struct filch__fiber *fiber);
 /* On w's thread, about to sleep: gives some stacks of the cache back. True: there are more that
  * should go; look for work first. */
 bool filch__fibers_shrink(struct filch__worker *w);
-/* All of a runtime whose threads have ended. */
-void filch__fibers_destroy(struct filch_runtime *rt);
+/* Of a runtime whose threads have ended. */
+void filch__fibers_drop_stacks(struct filch_runtime *rt);
+/* The structures, which wakers keep as long as the runtime's memory: nobody has any more. */
+void filch__fibers_free(struct filch_runtime *rt);
 
 /*
  * On a fiber. Suspends until an unpark, or without cause. The worker meanwhile runs other things.

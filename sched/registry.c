@@ -8,7 +8,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static filch_runtime *runtimes; /* under lock */
 
-void (*filch__runtime_closing)(void);
+static struct filch__closing_hook *closing_hooks;
 void (*filch__process_forked)(void);
 
 static pthread_mutex_t default_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -53,6 +53,18 @@ void filch__registry_init_process(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, init);
+}
+
+void filch__registry_hook(struct filch__closing_hook *hook)
+{
+    hook->next = closing_hooks;
+    closing_hooks = hook;
+}
+
+void filch__registry_tell_closing(filch_runtime *rt)
+{
+    for (const struct filch__closing_hook *hook = closing_hooks; hook; hook = hook->next)
+        hook->fn(rt);
 }
 
 void filch__registry_add(filch_runtime *rt)

@@ -21,10 +21,16 @@ void filch__registry_remove(filch_runtime *rt);
 filch_runtime *filch__registry_lock(void);
 void filch__registry_unlock(void);
 
-/* Called when a runtime begins to close, after `closing` is set; set by the upper floor before there
- * are runtimes, or NULL. */
-extern void (*filch__runtime_closing)(void);
-/* Called in the child of a fork(2); the same. */
+/* Called when a runtime begins to close, after `closing` is set. */
+struct filch__closing_hook {
+    void (*fn)(filch_runtime *rt);
+    struct filch__closing_hook *next;
+};
+/* By the upper floor, before there are threads. The hook stays. */
+void filch__registry_hook(struct filch__closing_hook *hook);
+void filch__registry_tell_closing(filch_runtime *rt);
+
+/* Called in the child of a fork(2); set by the upper floor before there are runtimes, or NULL. */
 extern void (*filch__process_forked)(void);
 
 #endif

@@ -27,6 +27,7 @@ static int worker_init(filch_runtime *rt, struct filch__worker *w, uint32_t inde
     w->index = index;
     w->random = index + 1;
     filch__parker_init(&w->parker);
+    filch__roster_init(&w->roster);
     int rc = filch__deque_init(&w->spawned, rt->arena, DEQUE_CAPACITY);
     if (rc == 0)
         rc = filch__deque_init(&w->ready, rt->arena, DEQUE_CAPACITY);
@@ -52,7 +53,7 @@ static void worker_clear(struct filch__worker *w)
 /* All but the runtime itself and blocks that somebody still holds. No thread runs any more. */
 static void free_workers(filch_runtime *rt)
 {
-    filch__fibers_destroy(rt);
+    filch__fibers_drop_stacks(rt);
     for (uint32_t i = 0; i < rt->worker_count; i++)
         worker_clear(&rt->workers[i]);
     filch__free(rt->arena, rt->workers, rt->worker_count * sizeof *rt->workers, 64);
@@ -109,6 +110,7 @@ static int build(filch_runtime *rt, const filch_options *opt, int workers)
     memset(rt->workers, 0, size);
     rt->worker_count = (uint32_t)workers;
     filch__blocks_init(rt);
+    filch__roster_init(&rt->roster);
     pthread_mutex_init(&rt->clock_lock, NULL);
     int rc = 0;
     for (int i = 0; i < workers && rc == 0; i++)
@@ -195,8 +197,7 @@ int filch_runtime_destroy(filch_runtime *rt)
     if (filch__exchange_seq_cst(&rt->closing, 1))
         return -EALREADY;
     filch__barrier_heavy();
-    if (filch__runtime_closing)
-        filch__runtime_closing();
+    filch__registry_tell_closing(rt);
     interrupt_all_fibers(rt);
     filch__admission_await_end(rt);
     filch__registry_remove(rt);

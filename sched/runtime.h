@@ -35,6 +35,8 @@ struct filch_runtime {
     uint32_t surveyed;          /* see blocks.h; written under limbo_lock, as is limbo */
     uint32_t limbo_lock;
     struct filch__limbo *limbo;
+    uint32_t ended;              /* all that was admitted has retired: see admission.h */
+    struct filch__roster roster; /* of what threads outside have added */
     /* Immutable. */
     uint32_t worker_count __attribute__((aligned(64)));
     struct filch__worker *workers;

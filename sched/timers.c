@@ -59,17 +59,18 @@ bool filch__timer_disarm(struct filch__timer *timer)
 void filch__timers_fire(struct filch__timers *timers, int64_t now)
 {
     struct filch__wheel_entry *due[BATCH];
-    struct filch__timer *again[BATCH];
+    struct filch__after after[BATCH];
     unsigned left = 0;
     filch__spin_lock(&timers->lock);
     unsigned n = filch__wheel_advance(&timers->wheel, now, due, BATCH);
     for (unsigned i = 0; i < n; i++) {
         struct filch__timer *timer = (struct filch__timer *)due[i];
-        if (timer->fire(timer))
-            again[left++] = timer;
+        after[left].fn = NULL;
+        timer->fire(timer, &after[left]);
+        left += after[left].fn != NULL;
     }
     filch__store_relaxed(&timers->next, filch__wheel_next(&timers->wheel));
     filch__spin_unlock(&timers->lock);
     for (unsigned i = 0; i < left; i++)
-        again[i]->after(again[i]);
+        after[i].fn(after[i].arg);
 }

@@ -14,14 +14,15 @@
  *
  * Firing has two halves. `fire` is called with the wheel's lock held, so a disarm that comes later
  * finds it over: it must be short, take no lock, and touch no memory but what the timer's owner
- * keeps until the disarm has returned. If it returns true, `after` is called on the same thread
- * without the lock, and the owner must keep the timer until that is over by a protocol of his own;
- * if false, the timer is not touched any more. Both run without a worker, and in a child of fork(2)
+ * keeps until the disarm has returned. After it the timer is not touched any more. What fire leaves in
+ * *after, if anything, is called on the same thread without the lock; that its argument is still
+ * there is up to a protocol of the owner's. Both run without a worker, and in a child of fork(2)
  * neither: there a timer is neither armed nor disarmed.
  */
 #ifndef FILCH_SCHED_TIMERS_H
 #define FILCH_SCHED_TIMERS_H
 
+#include "sched/after.h"
 #include "sched/wheel.h"
 
 struct filch_runtime;
@@ -38,8 +39,7 @@ struct filch__timer {
     struct filch__wheel_entry entry; /* under the lock of the wheel that it is in */
     struct filch__timers *in;        /* where it was armed last; written by arm alone */
     /* Immutable while armed. */
-    bool (*fire)(struct filch__timer *timer);
-    void (*after)(struct filch__timer *timer); /* NULL will do where fire returns false only */
+    void (*fire)(struct filch__timer *timer, struct filch__after *after);
 };
 
 /*
@@ -50,7 +50,7 @@ int filch__timers_start(struct filch_runtime *rt);
 
 /*
  * Any thread; does not suspend, does not fail. when: nanoseconds of CLOCK_MONOTONIC; a past one
- * fires soon, FILCH_NEVER never. The timer is not armed, fire and after are set; arm and disarm of
+ * fires soon, FILCH_NEVER never. The timer is not armed, fire is set; arm and disarm of
  * one timer are ordered by their callers. Fires not before `when`. rt lasts until arm has returned,
  * even if the timer fires earlier: the caller is on a worker, or sees to it (admission.h).
  */
@@ -58,7 +58,7 @@ void filch__timer_arm(struct filch_runtime *rt, struct filch__timer *timer, int6
 
 /*
  * Any thread, while rt lasts. True: it was armed and will not fire. False: it has fired, `fire` is
- * over, `after` may be still to come; or it was not armed.
+ * over, what it left may be still to come; or it was not armed.
  */
 bool filch__timer_disarm(struct filch__timer *timer);
 

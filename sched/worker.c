@@ -139,8 +139,7 @@ bool filch__worker_take_back_deep(struct filch__worker *w, struct filch__runnabl
     return newest;
 }
 
-/* On a thread that is not one of rt's workers. */
-static void submit_outside(struct filch_runtime *rt, struct filch__runnable *r,
+void filch__submit_outside(struct filch_runtime *rt, struct filch__runnable *r,
                            struct filch__worker *pinned)
 {
     filch__visit_begin(rt); /* once pushed, r may run, and its end be the end of rt */
@@ -157,7 +156,7 @@ static void submit(struct filch_runtime *rt, struct filch__runnable *r,
 {
     struct filch__worker *w = filch__worker_current();
     if (!w || w->rt != rt) {
-        submit_outside(rt, r, pinned);
+        filch__submit_outside(rt, r, pinned);
     } else if (pinned) {
         filch__injector_push(&pinned->inbox, r);
         if (pinned != w)

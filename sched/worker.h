@@ -15,6 +15,7 @@
 #include "sched/fibers.h"
 #include "sched/os/thread.h"
 #include "sched/park.h"
+#include "sched/roster.h"
 
 #include <filch/runtime.h>
 
@@ -60,6 +61,7 @@ struct filch__worker {
     struct filch__injector inbox __attribute__((aligned(64)));
     uint32_t idle; /* 1: asleep or about to be, may be woken by who sets it to 0 */
     struct filch__parker parker;
+    struct filch__roster roster; /* of what this worker has added */
     /* Immutable. */
     struct filch_runtime *rt __attribute__((aligned(64)));
     uint32_t index;
@@ -105,5 +107,8 @@ void filch__submit_spawn(struct filch_runtime *rt, struct filch__runnable *r,
                          struct filch__worker *pinned);
 void filch__submit_ready(struct filch_runtime *rt, struct filch__runnable *r,
                          struct filch__worker *pinned);
+/* The same as ready does on other threads than rt's workers; on these, and in signal handlers, too. */
+void filch__submit_outside(struct filch_runtime *rt, struct filch__runnable *r,
+                           struct filch__worker *pinned);
 
 #endif

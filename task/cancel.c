@@ -6,6 +6,7 @@
 #include "sched/os/clock.h"
 #include "sched/os/event.h"
 #include "task/scope.h"
+#include "task/stackless.h"
 
 #include <errno.h>
 
@@ -15,13 +16,13 @@
 #define MANY 512
 
 /*
- * Interrupts begun under locks and brought to their end without. Fibers that were suspended stand
- * still, and so their tasks and runtimes live, until they are queued: they may wait for many others,
+ * Interrupts begun under locks and brought to their end without. Fibers that were suspended, and tasks
+ * without a stack, stand still, and so their tasks and runtimes live, until they are queued: they may wait for many others,
  * so that who is woken early does not want the locks of a scope whose children are still being told.
  * For those that were running one heavy barrier will do (fibers.h).
  */
 struct interrupts {
-    struct filch__runnable *suspended, *last; /* `resume` of each, by next, in order */
+    struct filch__runnable *suspended, *last; /* fibers' `resume` and tasks, by next, in order */
     int suspended_count, running_count;
     struct filch__fiber *running[BATCH];
 };
@@ -39,7 +40,10 @@ static void wake_suspended(struct interrupts *in)
 {
     for (struct filch__runnable *r = in->suspended, *next; r; r = next) {
         next = r->next;
-        filch__unpark_claimed(filch__fiber_of_resume(r));
+        if (filch__fiber_is_resume(r))
+            filch__unpark_claimed(filch__fiber_of_resume(r));
+        else
+            filch__stackless_queue((struct filch_handle *)(void *)r);
     }
     in->suspended = NULL;
     in->suspended_count = 0;
@@ -81,6 +85,8 @@ static void interrupt_waits(struct interrupts *in, struct filch_handle *t)
         interrupt(in, t->fiber);
     for (struct filch__strand *strand = t->strands; strand; strand = strand->next)
         interrupt(in, strand->fiber);
+    if (filch__task_is_stackless(t) && filch__stackless_claim(t))
+        add_suspended(in, &t->runnable);
 }
 
 /* Under the holder's lock, whose flag is set. */

@@ -4,7 +4,7 @@
 #include "sched/admission.h"
 #include "sched/blocks.h"
 #include "sched/os/spin.h"
-#include "task/task.h"
+#include "task/stackless.h"
 
 #include <errno.h>
 
@@ -80,7 +80,7 @@ void filch__cleanup_run(void **list, uint32_t *lock, filch_runtime *rt)
 int filch_defer(void (*fn)(void *arg), void *arg)
 {
     struct filch_handle *t = filch__task_current();
-    if (!t || !fn)
+    if (!t || !fn || filch__task_is_stackless(t))
         return -EINVAL;
     return filch__cleanup_push(&t->fiber->cleanup, &t->lock, t->rt, fn, arg);
 }

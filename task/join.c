@@ -9,8 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The finisher is between its last two steps; wait for the second. -ESHUTDOWN: it never comes. */
-static int await_release(const struct filch_handle *t)
+int filch__task_await_release(const struct filch_handle *t)
 {
     for (int looks = 0; filch__load_acquire(&t->state) & FILCH__TASK_SCHEDULER; looks++)
         if (looks < 64)
@@ -82,7 +81,19 @@ int filch__task_await_end(struct filch_handle *t, bool cancellable)
         if (rc < 0)
             return rc;
     }
-    return await_release(t);
+    return filch__task_await_release(t);
+}
+
+int filch__task_take(struct filch_handle *h, void *out)
+{
+    int result = h->result;
+    if (out && h->extra && result >= 0)
+        memcpy(out, h->extra->result, h->extra->result_size);
+    else
+        filch__task_drop_result(h);
+    if (filch__state_drop_handle(&h->state) == FILCH__LAST_FREE)
+        filch__task_free(h);
+    return result;
 }
 
 int filch_join_into(filch_handle *h, int *result, void *out)
@@ -96,14 +107,9 @@ int filch_join_into(filch_handle *h, int *result, void *out)
     int rc = filch__task_await_end(h, true);
     if (rc < 0)
         return rc;
+    int ended = filch__task_take(h, out);
     if (result)
-        *result = h->result;
-    if (out && h->extra && h->result >= 0)
-        memcpy(out, h->extra->result, h->extra->result_size);
-    else
-        filch__task_drop_result(h);
-    if (filch__state_drop_handle(&h->state) == FILCH__LAST_FREE)
-        filch__task_free(h);
+        *result = ended;
     return 0;
 }
 
@@ -120,7 +126,7 @@ void filch_detach(filch_handle *h)
         filch_abort(h);
     if (filch__state_detach(&h->state) == FILCH__DETACH_DONE)
         return;
-    if (await_release(h) < 0)
+    if (filch__task_await_release(h) < 0)
         return;
     if (!filch__load_relaxed(&h->rt->closing))
         filch__task_report(h);

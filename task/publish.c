@@ -55,8 +55,9 @@ void filch__scope_unpublish(struct filch__scope *s)
 }
 
 /* A runtime's flag is set. The list's lock keeps each scope in memory: its close waits for it. */
-static void tell_all(void)
+static void tell_all(filch_runtime *rt)
 {
+    (void)rt;
     pthread_mutex_lock(&lock);
     for (struct filch__scope *s = published; s; s = s->published_next)
         tell_closing(s);
@@ -73,7 +74,8 @@ static void forget(void)
 
 __attribute__((constructor)) static void listen(void)
 {
-    filch__runtime_closing = tell_all;
+    static struct filch__closing_hook hook = {.fn = tell_all};
+    filch__registry_hook(&hook);
     filch__process_forked = forget;
 }
 

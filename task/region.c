@@ -41,17 +41,10 @@ static struct filch__region *region_of_timer(struct filch__timer *timer)
     return (struct filch__region *)(void *)((char *)timer - offsetof(struct filch__region, timer));
 }
 
-static bool fire(struct filch__timer *timer)
-{
-    struct filch__region *r = region_of_timer(timer);
-    filch__add_acq_rel(&r->holds, 1);
-    return true;
-}
-
 /* With the hold that fire took. */
-static void after(struct filch__timer *timer)
+static void fire_later(void *arg)
 {
-    struct filch__region *r = region_of_timer(timer);
+    struct filch__region *r = arg;
     filch__spin_lock(&r->lock);
     /* Between `fire` and this the deadline may have been moved, or a cancel have come. */
     bool due = r->deadline <= filch__now();
@@ -63,6 +56,13 @@ static void after(struct filch__timer *timer)
     if (marked)
         filch__region_spread(r);
     filch__region_drop_hold(r);
+}
+
+static void fire(struct filch__timer *timer, struct filch__after *after)
+{
+    struct filch__region *r = region_of_timer(timer);
+    filch__add_acq_rel(&r->holds, 1);
+    *after = (struct filch__after){fire_later, r};
 }
 
 #define ZERO_FROM offsetof(struct filch__region, lock)
@@ -247,7 +247,7 @@ static void arm(struct filch__region *r, int64_t when)
     if (r->timed)
         filch__timer_disarm(&r->timer);
     else
-        r->timer = (struct filch__timer){.fire = fire, .after = after};
+        r->timer = (struct filch__timer){.fire = fire};
     r->timed = true;
     filch__timer_arm(r->rt, &r->timer, when);
 }

@@ -8,6 +8,7 @@
 #include "task/cancel.h"
 #include "task/cleanup.h"
 #include "task/scope.h"
+#include "task/waker.h"
 
 #include <errno.h>
 
@@ -32,16 +33,30 @@ void filch__task_report(struct filch_handle *t)
         options->on_failure(options->on_failure_ctx, t->extra ? t->extra->name : "", t->result);
 }
 
+static struct filch__fiber *wake_waker(const filch_waker *waker)
+{
+    if (waker->ops != &filch__waker_fiber) {
+        filch_wake(waker);
+        return NULL;
+    }
+    return filch__unpark_claim(waker->data) ? waker->data : NULL;
+}
+
 /* After the end of t, of which the caller holds SCHEDULER. Returns the fiber to go on with. */
 static struct filch__fiber *wake_joiner(struct filch_handle *t)
 {
     uintptr_t joiner = filch__load_relaxed(&t->joiner);
     void *who = (void *)(joiner & ~(uintptr_t)FILCH__JOINER_TAGS);
-    if (!(joiner & FILCH__JOINER_THREAD))
+    switch (joiner & FILCH__JOINER_TAGS) {
+    case FILCH__JOINER_THREAD:
+        filch__store_release((uint32_t *)who, 1);
+        filch__futex_wake((uint32_t *)who, 1);
+        return NULL;
+    case FILCH__JOINER_WAKER:
+        return wake_waker(who);
+    default:
         return filch__unpark_claim((struct filch__fiber *)who) ? who : NULL;
-    filch__store_release((uint32_t *)who, 1);
-    filch__futex_wake((uint32_t *)who, 1);
-    return NULL;
+    }
 }
 
 /*
@@ -117,8 +132,7 @@ static struct filch__fiber *finish_child(struct filch_handle *t)
     return next ? filch__unpark_next(next) : NULL;
 }
 
-/* Returns the fiber to go on with, or NULL. */
-static struct filch__fiber *finish(struct filch_handle *t)
+struct filch__fiber *filch__task_finish(struct filch_handle *t)
 {
     struct filch__fiber *next = NULL;
     if (t->scope)
@@ -144,8 +158,7 @@ static struct filch__fiber *finish(struct filch_handle *t)
     return next ? filch__unpark_next(next) : NULL;
 }
 
-/* fn has returned: what it left behind. */
-static void clean_up(struct filch_handle *t, struct filch__fiber *fiber)
+void filch__task_clean_up(struct filch_handle *t, struct filch__fiber *fiber)
 {
     if (fiber->frame)
         filch__die_named("a task has returned with a scope, shield or binding open",
@@ -161,19 +174,19 @@ static struct filch__fiber *run(struct filch_handle *t, bool started)
 {
     struct filch__fiber *fiber = filch__fiber_here();
     filch__fiber_set_task(fiber, t, &t->cancelled);
-    fiber->pinned = t->extra ? t->extra->pinned : NULL;
+    fiber->pinned = filch__task_pinned(t);
     t->result = started && !filch__load_relaxed(&t->rt->closing) ? t->fn(t->arg) : -ECANCELED;
     if (filch__unlikely(!filch__worker_current()))
         filch__die("a task has returned in the child of a fork(2) that it made");
     if (filch__unlikely(fiber->frame || fiber->cleanup))
-        clean_up(t, fiber);
+        filch__task_clean_up(t, fiber);
     if (t->extra && t->extra->arg_drop) {
         t->extra->arg_drop(t->arg);
         if (filch__unlikely(fiber->frame || fiber->cleanup))
-            clean_up(t, fiber);
+            filch__task_clean_up(t, fiber);
     }
     filch__fiber_clear_task(fiber);
-    return finish(t);
+    return filch__task_finish(t);
 }
 
 struct filch__fiber *filch__task_run_started(struct filch__runnable *r)

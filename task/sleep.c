@@ -3,36 +3,15 @@
 #include <filch/time.h>
 
 #include "sched/os/clock.h"
-#include "sched/timers.h"
+#include "task/alarm.h"
 #include "task/task.h"
 
 #include <errno.h>
 
-/* On the sleeper's stack. */
-struct sleeper {
-    struct filch__timer timer;
-    struct filch__fiber *fiber;
-    uint32_t fired;
-};
-
-/* A fiber that is claimed stands still, and so does the sleeper on its stack, until `after`. */
-static bool fire(struct filch__timer *timer)
-{
-    struct sleeper *s = (struct sleeper *)(void *)timer;
-    struct filch__fiber *fiber = s->fiber;
-    filch__store_release(&s->fired, 1);
-    return filch__unpark_claim(fiber);
-}
-
-static void after(struct filch__timer *timer)
-{
-    filch__unpark_claimed(((struct sleeper *)(void *)timer)->fiber);
-}
-
 /* Until the time has come (0), or the task is cancelled. */
-static int suspend_until(struct sleeper *s)
+static int suspend_until(const struct filch__alarm *alarm)
 {
-    while (!filch__load_acquire(&s->fired)) {
+    while (!filch__signal_rung(&alarm->signal)) {
         if (filch_cancelled())
             return -ECANCELED;
         int rc = filch__park();
@@ -44,17 +23,16 @@ static int suspend_until(struct sleeper *s)
 
 static int sleep_on_fiber(struct filch__fiber *me, int64_t deadline)
 {
-    struct sleeper s = {.timer = {.fire = fire, .after = after}, .fiber = me};
+    struct filch__alarm alarm = {.timer = {.fire = NULL}};
+    filch_waker waker = filch__waker_of(me);
     struct filch__strand strand;
     int rc = filch__timers_start(me->rt);
     if (rc < 0)
         return rc;
     filch__wait_begin(&strand, me, "a time", NULL);
-    if (deadline != FILCH_NEVER)
-        filch__timer_arm(me->rt, &s.timer, deadline);
-    rc = suspend_until(&s);
-    if (deadline != FILCH_NEVER)
-        (void)filch__timer_disarm(&s.timer);
+    filch__alarm_arm(me->rt, &alarm, &waker, deadline);
+    rc = suspend_until(&alarm);
+    (void)filch__alarm_disarm(&alarm);
     filch__wait_end(&strand);
     return rc;
 }

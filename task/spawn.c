@@ -3,13 +3,15 @@
 #include "sched/blocks.h"
 #include "sched/idle.h"
 #include "task/argument.h"
+#include "task/future.h"
 #include "task/scope.h"
+#include "task/stackless.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define ALIGN 16
-/* A moved argument or result above this is a mistake, and would overflow the block's size. */
+/* A moved argument, result or future above this is a mistake, and would overflow the block's size. */
 #define MOVED_MAX ((size_t)1 << 30)
 
 static size_t round_up(size_t n, size_t to)
@@ -17,15 +19,32 @@ static size_t round_up(size_t n, size_t to)
     return (n + to - 1) & ~(to - 1);
 }
 
+/* What a task runs: fn(arg), or a future that is moved into it. */
+struct body {
+    filch_fn *fn;
+    void *arg;
+    filch_future *future; /* or NULL */
+    size_t future_size;
+};
+
 /* Where the parts of a block are. */
 struct layout {
+    bool has_extra;
     size_t extra, arg, result, size;
 };
 
-static struct layout layout_of(const filch_spawn_options *o)
+static bool is_plain(const filch_spawn_options *o)
 {
-    struct layout l = {.extra = round_up(sizeof(struct filch_handle), ALIGN)};
-    l.arg = round_up(l.extra + sizeof(struct filch__task_extra), ALIGN);
+    return !o->name && !o->worker && !o->stack_size && !o->arg_size && !o->arg_drop &&
+           !o->result_size && !o->result_drop && !o->cancel_on_drop;
+}
+
+static struct layout layout_of(const filch_spawn_options *o, const struct body *body)
+{
+    size_t first = body->future ? offsetof(struct filch__stackless, future) + body->future_size
+                                : sizeof(struct filch_handle);
+    struct layout l = {.has_extra = !is_plain(o), .extra = round_up(first, ALIGN)};
+    l.arg = round_up(l.extra + (l.has_extra ? sizeof(struct filch__task_extra) : 0), ALIGN);
     l.result = round_up(l.arg + o->arg_size, ALIGN);
     l.size = round_up(l.result + o->result_size, 64);
     return l;
@@ -115,10 +134,10 @@ static int make_stack(struct filch_handle *t, size_t size)
     return t->extra->own_fiber ? 0 : -ENOMEM;
 }
 
-static int spawn_extra(filch_runtime *rt, struct filch__scope *scope, filch_handle **h,
-                       const filch_spawn_options *o, filch_fn *fn, void *arg)
+static int spawn_body(filch_runtime *rt, struct filch__scope *scope, filch_handle **h,
+                      const filch_spawn_options *o, const struct body *body)
 {
-    struct layout l = layout_of(o);
+    struct layout l = layout_of(o, body);
     struct filch__worker *w = filch__worker_of(rt);
     if (!filch__admit(rt, w))
         return -ESHUTDOWN;
@@ -127,8 +146,9 @@ static int spawn_extra(filch_runtime *rt, struct filch__scope *scope, filch_hand
         filch__unadmit(rt);
         return -ENOMEM;
     }
-    init(t, rt, scope, fn, arg, h, l.size);
-    init_extra(t, o, &l);
+    init(t, rt, scope, body->fn, body->arg, h, l.size);
+    if (l.has_extra)
+        init_extra(t, o, &l);
     if (scope && !filch__scope_adopt(scope, t))
         return give_back(rt, t, l.size, -EINVAL);
     if (make_stack(t, o->stack_size) < 0) {
@@ -136,7 +156,9 @@ static int spawn_extra(filch_runtime *rt, struct filch__scope *scope, filch_hand
             filch__scope_disown(t);
         return give_back(rt, t, l.size, -ENOMEM);
     }
-    struct filch__worker *pinned = t->extra->pinned;
+    if (body->future)
+        filch__stackless_begin(t, w, body->future, body->future_size);
+    struct filch__worker *pinned = filch__task_pinned(t);
     if (h)
         *h = t;
     filch__submit_spawn(rt, &t->runnable, pinned);
@@ -149,6 +171,12 @@ static bool valid(const filch_runtime *rt, const filch_spawn_options *o)
            (!o->stack_size ||
             (o->stack_size >= FILCH_STACK_MIN && o->stack_size <= FILCH_STACK_MAX)) &&
            o->arg_size <= MOVED_MAX && o->result_size <= MOVED_MAX;
+}
+
+static bool valid_future(const filch_spawn_options *o, size_t size)
+{
+    return !o->stack_size && !o->arg_size && !o->arg_drop && size >= sizeof(filch_future) &&
+           size <= MOVED_MAX;
 }
 
 static const filch_spawn_options defaults;
@@ -176,10 +204,39 @@ int filch__task_spawn(struct filch__scope *scope, filch_handle **h, const filch_
         return rc;
     if (!valid(rt, o))
         return -EINVAL;
-    bool plain = !o->name && !o->worker && !o->stack_size && !o->arg_size && !o->arg_drop &&
-                 !o->result_size && !o->result_drop && !o->cancel_on_drop;
-    return plain ? spawn_plain(rt, filch__worker_of(rt), scope, h, fn, arg)
-                 : spawn_extra(rt, scope, h, o, fn, arg);
+    return is_plain(o) ? spawn_plain(rt, filch__worker_of(rt), scope, h, fn, arg)
+                       : spawn_body(rt, scope, h, o, &(struct body){.fn = fn, .arg = arg});
+}
+
+static int spawn_future(struct filch__scope *scope, filch_handle **h, const filch_spawn_options *o,
+                        filch_future *f, size_t size)
+{
+    filch_runtime *rt;
+    o = o ? o : &defaults;
+    if (!f || !f->ops || !f->ops->poll || !valid_future(o, size))
+        return -EINVAL;
+    int rc = filch__future_check(f);
+    if (rc < 0)
+        return rc;
+    if (f->state != FILCH__FUTURE_NEW)
+        return -EALREADY;
+    rc = choose_runtime(scope, o, &rt);
+    if (rc < 0)
+        return rc;
+    if (!valid(rt, o))
+        return -EINVAL;
+    return spawn_body(rt, scope, h, o, &(struct body){.future = f, .future_size = size});
+}
+
+int filch_spawn_future_with(filch_handle **h, const filch_spawn_options *o, filch_future *f,
+                            size_t size)
+{
+    return spawn_future(NULL, h, o, f, size);
+}
+
+int filch_spawn_future(filch_handle **h, filch_future *f, size_t size)
+{
+    return spawn_future(NULL, h, NULL, f, size);
 }
 
 int filch_spawn_with(filch_handle **h, const filch_spawn_options *o, filch_fn *fn, void *arg)
@@ -217,6 +274,14 @@ int filch_scope_spawn(filch_scope *s, filch_handle **h, filch_fn *fn, void *arg)
     if (filch__likely(w && fn && is_open(s) && filch__scope_of(s)->region.rt == w->rt))
         return spawn_plain(w->rt, w, filch__scope_of(s), h, fn, arg);
     return filch_scope_spawn_with(s, h, NULL, fn, arg);
+}
+
+int filch_scope_spawn_future(filch_scope *s, filch_handle **h, const filch_spawn_options *o,
+                             filch_future *f, size_t size)
+{
+    if (!is_open(s))
+        return -EINVAL;
+    return spawn_future(filch__scope_of(s), h, o, f, size);
 }
 
 const char *filch__task_name(const void *task)

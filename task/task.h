@@ -9,6 +9,7 @@
 #define FILCH_TASK_TASK_H
 
 #include "sched/fibers.h"
+#include "sched/link.h"
 #include "sched/runtime.h"
 #include "task/state.h"
 
@@ -22,6 +23,7 @@
 enum {
     FILCH__JOINER_FOREIGN = 1, /* a fiber of another runtime */
     FILCH__JOINER_THREAD = 2,  /* a futex, which gets 1 when the task has ended */
+    FILCH__JOINER_WAKER = 3,   /* a waker */
     FILCH__JOINER_TAGS = 3,
 };
 
@@ -56,30 +58,6 @@ struct filch__task_extra {
     char name[FILCH__NAME];
 };
 
-/* Node of a circular list. */
-struct filch__link {
-    struct filch__link *next, *prev;
-};
-
-static inline void filch__link_init(struct filch__link *head)
-{
-    head->next = head->prev = head;
-}
-
-static inline void filch__link_add(struct filch__link *head, struct filch__link *link)
-{
-    link->next = head->next;
-    link->prev = head;
-    head->next->prev = link;
-    head->next = link;
-}
-
-static inline void filch__link_remove(struct filch__link *link)
-{
-    link->prev->next = link->next;
-    link->next->prev = link->prev;
-}
-
 struct filch_handle {
     struct filch__runnable runnable; /* first: what the scheduler queues */
     /* Immutable after the spawn. */
@@ -111,6 +89,12 @@ static inline struct filch_handle *filch__task_of_sibling(struct filch__link *li
     return (struct filch_handle *)(void *)((char *)link - offsetof(struct filch_handle, siblings));
 }
 
+/* The worker on which alone it runs, or NULL. */
+static inline struct filch__worker *filch__task_pinned(const struct filch_handle *t)
+{
+    return t->extra ? t->extra->pinned : NULL;
+}
+
 /* The task that the calling fiber works for, or NULL. */
 static inline struct filch_handle *filch__task_current(void)
 {
@@ -124,6 +108,12 @@ struct filch__fiber *filch__task_run(struct filch__runnable *r);
 struct filch__fiber *filch__task_run_started(struct filch__runnable *r);
 /* Run function of a task that has a fiber of its own: moves there first. */
 struct filch__fiber *filch__task_run_own(struct filch__runnable *r);
+
+/* After fn has returned, or a poll: runs what was deferred, and ends the process where a frame is open. */
+void filch__task_clean_up(struct filch_handle *t, struct filch__fiber *fiber);
+/* The end of a task that has its result, on the fiber that ran it. Returns the fiber to go on with, or
+ * NULL. */
+struct filch__fiber *filch__task_finish(struct filch_handle *t);
 
 /* filch_spawn_with and filch_scope_spawn_with: scope may be NULL. */
 int filch__task_spawn(struct filch__scope *scope, filch_handle **h, const filch_spawn_options *o,
@@ -173,5 +163,13 @@ void filch__task_forget_fiber(struct filch_handle *t);
  * cancelled; -ENOMEM; -ESHUTDOWN.
  */
 int filch__task_await_end(struct filch_handle *t, bool cancellable);
+
+/* Of a task that has finished: its finisher is between its last two steps; waits for the second.
+ * -ESHUTDOWN: it never comes. */
+int filch__task_await_release(const struct filch_handle *t);
+
+/* Consumes the handle of a task that was awaited, moves the result to out if that is not NULL, and returns
+ * what the task returned. */
+int filch__task_take(struct filch_handle *h, void *out);
 
 #endif

@@ -20,15 +20,16 @@ struct alarm {
     uint32_t fired, after; /* times */
     uint32_t repeats;      /* how often `after` arms it again */
     filch_runtime *rt;
+    void (*later)(void *alarm); /* without the lock, or NULL */
 };
 
-static inline bool count_fire(struct filch__timer *timer)
+static inline void count_fire(struct filch__timer *timer, struct filch__after *after)
 {
     struct alarm *a = (struct alarm *)timer;
     CHECK(filch__now() >= a->when);
-    bool goes_on = a->timer.after != NULL;
+    if (a->later)
+        *after = (struct filch__after){a->later, a};
     tally(&a->fired); /* afterwards a may be gone, unless it goes on */
-    return goes_on;
 }
 
 static inline void arm_at(struct alarm *a, filch_runtime *rt, int64_t when)

@@ -54,10 +54,11 @@ static void pause_below(uint64_t *random, uint32_t n)
 }
 
 /* The waiter goes on, and arms, while the clock is on its way to sleep. */
-static void report_and_linger(struct filch__timer *timer)
+static void report_and_linger(void *alarm)
 {
+    struct alarm *a = alarm;
     static uint64_t random; /* one clock at a time */
-    filch__store_release(&((struct alarm *)timer)->after, 1u);
+    filch__store_release(&a->after, 1u);
     pause_below(&random, 500);
 }
 
@@ -67,7 +68,7 @@ static void wakes(filch_runtime *rt, int workers)
     (void)workers;
     uint64_t random = test_seed();
     for (long i = sized(10000, 30000, 100000); i > 0; i--) {
-        struct alarm a = {.timer.after = report_and_linger};
+        struct alarm a = {.later = report_and_linger};
         if (i % 8 == 0)
             await_sleep(rt, FILCH_NEVER);
         pause_below(&random, 100);

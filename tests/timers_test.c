@@ -125,12 +125,12 @@ static void while_all_workers_compute(void)
 
 /* ---- after ---- */
 
-static void count_after(struct filch__timer *timer)
+static void count_after(void *alarm)
 {
-    struct alarm *a = (struct alarm *)timer;
+    struct alarm *a = alarm;
     CHECK(!filch__worker_current());
     CHECK(filch__load_acquire(&a->fired) == a->after + 1);
-    CHECK(!filch__timer_disarm(timer)); /* it holds no lock */
+    CHECK(!filch__timer_disarm(&a->timer)); /* it holds no lock */
     if (a->after < a->repeats) {
         filch__store_relaxed(&a->after, a->after + 1);
         arm_at(a, a->rt, filch__now() + a->after % 3 * 30000);
@@ -145,7 +145,7 @@ static void repeat(filch_runtime *rt, int workers)
     struct alarm alarm[20];
     memset(alarm, 0, sizeof alarm);
     for (uint32_t i = 0; i < COUNT(alarm); i++) {
-        alarm[i].timer.after = count_after;
+        alarm[i].later = count_after;
         alarm[i].repeats = 10 * i;
         arm_at(&alarm[i], rt, filch__now());
     }

@@ -13,11 +13,13 @@
 
 #include <filch/dump.h>
 #include <filch/fork.h>
+#include <filch/future.h>
 #include <filch/local.h>
 #include <filch/runtime.h>
 #include <filch/scope.h>
 #include <filch/shield.h>
 #include <filch/task.h>
 #include <filch/time.h>
+#include <filch/waker.h>
 
 #endif

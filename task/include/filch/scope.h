@@ -49,7 +49,7 @@
 #ifndef FILCH_SCOPE_H
 #define FILCH_SCOPE_H
 
-#include <filch/task.h>
+#include <filch/future.h>
 
 FILCH_BEGIN_DECLS
 
@@ -105,6 +105,9 @@ FILCH_API int filch_scope_open(filch_scope *s, const filch_scope_options *o);
 FILCH_API int filch_scope_spawn(filch_scope *s, filch_handle **h, filch_fn *fn, void *arg);
 FILCH_API int filch_scope_spawn_with(filch_scope *s, filch_handle **h, const filch_spawn_options *o,
                                      filch_fn *fn, void *arg);
+/* The same for a future, as filch_spawn_future_with. o may be NULL. */
+FILCH_API int filch_scope_spawn_future(filch_scope *s, filch_handle **h,
+                                       const filch_spawn_options *o, filch_future *f, size_t size);
 
 /*
  * Cancels everything in the scope, and says why: reason is yours, and readable by the cancelled. Any

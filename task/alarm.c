@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "task/alarm.h"
+
+#include "sched/os/clock.h"
+
+static void ring(void *signal)
+{
+    struct filch__signal *s = signal;
+    filch_wake(&s->waker);
+    filch__store_release(&s->state, FILCH__SIGNAL_RUNG);
+}
+
+void filch__signal_fire(struct filch__signal *s, struct filch__after *after)
+{
+    filch_waker waker = s->waker;
+    if (!filch__waker_has_claim(&waker)) {
+        filch__store_release(&s->state, FILCH__SIGNAL_RINGING);
+        *after = (struct filch__after){ring, s};
+        return;
+    }
+    filch__store_release(&s->state, FILCH__SIGNAL_RUNG);
+    filch__waker_claim(&waker, after);
+}
+
+void filch__signal_settle(struct filch__signal *s)
+{
+    while (filch__unlikely(filch__load_acquire(&s->state) == FILCH__SIGNAL_RINGING))
+        filch__os_yield();
+}
+
+static void fire(struct filch__timer *timer, struct filch__after *after)
+{
+    filch__signal_fire(&((struct filch__alarm *)(void *)timer)->signal, after);
+}
+
+void filch__alarm_arm(filch_runtime *rt, struct filch__alarm *a, const filch_waker *waker,
+                      int64_t when)
+{
+    filch__signal_arm(&a->signal, waker);
+    a->timer.fire = fire;
+    filch__timer_arm(rt, &a->timer, when);
+}
+
+bool filch__alarm_disarm(struct filch__alarm *a)
+{
+    if (filch__timer_disarm(&a->timer))
+        return false;
+    filch__signal_settle(&a->signal);
+    return filch__signal_rung(&a->signal);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "task/await.h"
+
+#include "sched/os/clock.h"
+#include "sched/os/futex.h"
+#include "task/alarm.h"
+#include "task/future.h"
+#include "task/task.h"
+
+#include <filch/fork.h>
+
+/* alarm may be NULL. */
+static int suspend(struct filch__watch *watch, const filch_waker *waker,
+                   const struct filch__alarm *alarm)
+{
+    for (;;) {
+        if (filch_cancelled())
+            return -ECANCELED;
+        if (alarm && filch__signal_rung(&alarm->signal))
+            return -ETIMEDOUT;
+        int rc = filch__park();
+        if (rc < 0)
+            return rc;
+        if (filch_cancelled())
+            return -ECANCELED;
+        if (watch->ready(watch, waker))
+            return 0;
+    }
+}
+
+static int suspend_until(struct filch__watch *watch, const filch_waker *waker,
+                         struct filch__fiber *me, int64_t deadline)
+{
+    struct filch__alarm alarm = {.timer = {.fire = NULL}};
+    if (deadline <= filch__now())
+        return -ETIMEDOUT;
+    int rc = filch__timers_start(me->rt);
+    if (rc < 0)
+        return rc;
+    filch__alarm_arm(me->rt, &alarm, waker, deadline);
+    rc = suspend(watch, waker, &alarm);
+    (void)filch__alarm_disarm(&alarm);
+    return rc;
+}
+
+int filch__await_suspended(struct filch__watch *watch, struct filch__fiber *me, int64_t deadline)
+{
+    filch_waker waker = filch__waker_of(me);
+    struct filch__strand strand;
+    filch__wait_begin(&strand, me, watch->what, watch->on);
+    int rc = deadline == FILCH_NEVER ? suspend(watch, &waker, NULL)
+                                     : suspend_until(watch, &waker, me, deadline);
+    filch__wait_end(&strand);
+    return rc;
+}
+
+static int await_on_thread(struct filch__watch *watch, int64_t deadline)
+{
+    struct filch__sleeper *sleeper = filch__sleeper_of_thread();
+    if (!sleeper)
+        return -ENOMEM;
+    filch_waker waker = {&filch__waker_thread, sleeper};
+    for (;;) {
+        /* Before the poll, whose look at its event a wake must come after: then it is seen below. */
+        (void)filch__exchange_acq_rel(&sleeper->woken, 0);
+        if (watch->ready(watch, &waker))
+            return 0;
+        if (deadline != FILCH_NEVER && deadline <= filch__now())
+            return -ETIMEDOUT;
+        (void)filch__futex_wait(&sleeper->woken, 0, deadline);
+    }
+}
+
+int filch__await(struct filch__watch *watch, struct filch__fiber *me, int64_t deadline)
+{
+    if (!me)
+        return await_on_thread(watch, deadline);
+    if (filch_cancelled())
+        return -ECANCELED;
+    filch_waker waker = filch__waker_of(me);
+    return watch->ready(watch, &waker) ? 0 : filch__await_suspended(watch, me, deadline);
+}
+
+/* ---- one future ---- */
+
+struct one {
+    struct filch__watch watch; /* first */
+    filch_future *future;
+    int result;
+};
+
+static bool one_ready(struct filch__watch *watch, const filch_waker *waker)
+{
+    struct one *one = (struct one *)(void *)watch;
+    return filch__future_poll(one->future, waker, &one->result);
+}
+
+static struct one one_of(filch_future *f)
+{
+    return (struct one){{one_ready, f->ops->name ? f->ops->name : "a future", f}, f, 0};
+}
+
+static int end_of(const struct one *one, int rc)
+{
+    if (rc == 0)
+        return one->result;
+    filch__future_abandon(one->future);
+    return rc;
+}
+
+int filch_await(filch_future *f)
+{
+    int rc = filch__future_check(f);
+    if (filch__unlikely(rc < 0))
+        return rc;
+    struct filch__fiber *me = filch__fiber_current();
+    filch__future_enter(f);
+    if (filch__unlikely(!me)) {
+        struct one one = one_of(f);
+        return end_of(&one, await_on_thread(&one.watch, FILCH_NEVER));
+    }
+    if (filch__unlikely(filch_cancelled())) {
+        filch__future_abandon(f);
+        return -ECANCELED;
+    }
+    filch_waker waker = filch__waker_of(me);
+    int result;
+    if (filch__likely(filch__future_poll(f, &waker, &result)))
+        return result;
+    struct one one = one_of(f);
+    return end_of(&one, filch__await_suspended(&one.watch, me, FILCH_NEVER));
+}
+
+int filch_await_until(filch_future *f, int64_t deadline)
+{
+    int rc = filch__future_check(f);
+    if (rc < 0)
+        return rc;
+    filch__future_enter(f);
+    struct one one = one_of(f);
+    return end_of(&one, filch__await(&one.watch, filch__fiber_current(), deadline));
+}
+
+int filch_poll(filch_future *f, const filch_waker *waker)
+{
+    int rc = filch__future_check(f);
+    if (rc < 0)
+        return rc;
+    int result;
+    filch__future_enter(f);
+    if (filch__future_poll(f, waker ? waker : &filch__waker_none, &result))
+        return result;
+    filch__future_leave(f);
+    return FILCH_PENDING;
+}
+
+int filch_future_drop(filch_future *f)
+{
+    int rc = f ? filch__future_check(f) : 0;
+    if (rc == -EBUSY)
+        return rc;
+    if (f && rc == 0)
+        filch__future_abandon(f);
+    return 0;
+}
+
+void filch_future_drop_all(filch_future *const futures[], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)filch_future_drop(futures[i]);
+}
+
+bool filch_future_ended(const filch_future *f)
+{
+    return f && filch__future_check(f) == -EALREADY;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one way to wait for futures, of a fiber or a thread. */
+#ifndef FILCH_TASK_AWAIT_H
+#define FILCH_TASK_AWAIT_H
+
+#include "sched/fibers.h"
+
+#include <filch/waker.h>
+
+struct filch__watch {
+    /* Polls what is pending of it, with the waker; true: that will do. */
+    bool (*ready)(struct filch__watch *watch, const filch_waker *waker);
+    const char *what; /* and on: for a dump */
+    const void *on;
+};
+
+/*
+ * me: the calling fiber, NULL on a thread. Waits until ready says so: 0. Nothing else ends what is watched:
+ * -ECANCELED, looked at before each poll; -ETIMEDOUT, after a poll; -ENOMEM, -EAGAIN.
+ */
+int filch__await(struct filch__watch *watch, struct filch__fiber *me, int64_t deadline);
+
+/* The rest of it, for a fiber whose first poll was in vain. */
+int filch__await_suspended(struct filch__watch *watch, struct filch__fiber *me, int64_t deadline);
+
+#endif

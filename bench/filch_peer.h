@@ -15,6 +15,24 @@ bench_fn filch_bench_fib_spawn;
 bench_fn filch_bench_yield;
 bench_fn filch_bench_bytes_task;
 
+/* Bytes of this process in memory. */
+int64_t filch_bench_resident(void);
+
+/* filch_futures.c: the cost of waiting. */
+bench_fn filch_bench_await_ready;
+bench_fn filch_bench_select8;
+bench_fn filch_bench_timer_arm_cancel;
+
+/* filch_sleepers.c: many that sleep. */
+bench_fn filch_bench_sleep_start;
+bench_fn filch_bench_abort;
+bench_fn filch_bench_bytes_sleeper;
+bench_fn filch_bench_bytes_fiber_sleeper;
+bench_fn filch_bench_timer_lateness;
+
+/* filch_echo.c */
+bench_fn filch_bench_fd_echo;
+
 /* filch_scopes.c */
 bench_fn filch_bench_scope_open_close;
 bench_fn filch_bench_scope_spawn;

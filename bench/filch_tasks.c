@@ -55,8 +55,7 @@ static int spawn_join(void *p)
     return 0;
 }
 
-/* Bytes of this process in memory. */
-static int64_t resident(void)
+int64_t filch_bench_resident(void)
 {
     int64_t pages = -1;
     FILE *f = fopen("/proc/self/statm", "r");
@@ -69,9 +68,9 @@ static int64_t resident(void)
 static int spawn_and_measure(void *p)
 {
     struct batch *b = p;
-    int64_t before = resident();
+    int64_t before = filch_bench_resident();
     spawn_all(b);
-    b->bytes = resident() - before;
+    b->bytes = filch_bench_resident() - before;
     join_all(b);
     return 0;
 }

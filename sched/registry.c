@@ -97,10 +97,15 @@ void filch__registry_unlock(void)
     pthread_mutex_unlock(&lock);
 }
 
+filch_runtime *filch__runtime_default(void)
+{
+    return filch__load_acquire(&default_runtime);
+}
+
 int filch__runtime_get(filch_runtime *rt, filch_runtime **out)
 {
     if (!rt)
-        rt = filch__load_acquire(&default_runtime);
+        rt = filch__runtime_default();
     int rc = 0;
     if (!rt) {
         pthread_mutex_lock(&default_lock);

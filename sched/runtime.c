@@ -11,6 +11,8 @@
 #include "sched/os/clock.h"
 #include "sched/os/cpus.h"
 #include "sched/os/memory.h"
+#include "sched/pool.h"
+#include "sched/reactor.h"
 #include "sched/registry.h"
 
 #include <errno.h>
@@ -58,6 +60,8 @@ static void free_workers(filch_runtime *rt)
         worker_clear(&rt->workers[i]);
     filch__free(rt->arena, rt->workers, rt->worker_count * sizeof *rt->workers, 64);
     pthread_mutex_destroy(&rt->clock_lock);
+    pthread_mutex_destroy(&rt->reactor_lock);
+    pthread_mutex_destroy(&rt->pool_lock);
 }
 
 static void stop_threads(filch_runtime *rt, uint32_t started)
@@ -112,6 +116,8 @@ static int build(filch_runtime *rt, const filch_options *opt, int workers)
     filch__blocks_init(rt);
     filch__roster_init(&rt->roster);
     pthread_mutex_init(&rt->clock_lock, NULL);
+    pthread_mutex_init(&rt->reactor_lock, NULL);
+    pthread_mutex_init(&rt->pool_lock, NULL);
     int rc = 0;
     for (int i = 0; i < workers && rc == 0; i++)
         rc = worker_init(rt, &rt->workers[i], (uint32_t)i);
@@ -126,7 +132,8 @@ int filch_runtime_create(filch_runtime **out, const filch_options *opt)
 {
     static const filch_options defaults;
     opt = opt ? opt : &defaults;
-    if (!out || opt->workers < 0 || opt->workers > FILCH_WORKERS_MAX ||
+    if (!out || opt->workers < 0 || opt->workers > FILCH_WORKERS_MAX || opt->blocking_threads < 0 ||
+        opt->blocking_threads > FILCH_BLOCKING_THREADS_MAX ||
         (opt->stack_size && opt->stack_size < FILCH_STACK_MIN) || opt->stack_size > FILCH_STACK_MAX)
         return -EINVAL;
     filch__registry_init_process();
@@ -190,7 +197,7 @@ int filch_runtime_destroy(filch_runtime *rt)
         return -EINVAL;
     if (filch__load_acquire(&rt->lost))
         return -ESHUTDOWN;
-    if (filch__worker_current())
+    if (filch__worker_current() || filch__pool_of_thread() == rt)
         return -EDEADLK;
     if (thread_keeps(rt))
         return -EBUSY;
@@ -202,7 +209,9 @@ int filch_runtime_destroy(filch_runtime *rt)
     filch__admission_await_end(rt);
     filch__registry_remove(rt);
     stop_threads(rt, rt->worker_count);
+    filch__pool_end(rt);
     filch__clock_end(rt);
+    filch__reactor_end(rt);
     int64_t blocks = 0;
     for (uint32_t i = 0; i < rt->worker_count; i++) {
         filch__blocks_flush(&rt->workers[i]);

@@ -16,6 +16,8 @@
 struct filch__arena;
 struct filch__clock;
 struct filch__limbo;
+struct filch__pool;
+struct filch__reactor;
 
 struct filch_runtime {
     /* Shared, often written. */
@@ -30,9 +32,11 @@ struct filch_runtime {
     /* Shared, hardly ever written. */
     uint32_t closing __attribute__((aligned(64)));
     uint32_t stop;
-    uint32_t lost;              /* to a fork(2): the threads are not in this process */
-    struct filch__clock *clock; /* written once, under clock_lock; NULL: no timer was started */
-    uint32_t surveyed;          /* see blocks.h; written under limbo_lock, as is limbo */
+    uint32_t lost;                  /* to a fork(2): the threads are not in this process */
+    struct filch__clock *clock;     /* written once, under clock_lock; NULL: no timer was started */
+    struct filch__reactor *reactor; /* the same, under reactor_lock */
+    struct filch__pool *pool;       /* and this, under pool_lock */
+    uint32_t surveyed;              /* see blocks.h; written under limbo_lock, as is limbo */
     uint32_t limbo_lock;
     struct filch__limbo *limbo;
     uint32_t ended;              /* all that was admitted has retired: see admission.h */
@@ -50,6 +54,8 @@ struct filch_runtime {
     struct filch__fiber *stackless; /* those without a stack, by next_free */
     size_t fibers_with_stack;
     pthread_mutex_t clock_lock;
+    pthread_mutex_t reactor_lock;
+    pthread_mutex_t pool_lock;
     /* Under the lock of the list of runtimes. */
     struct filch_runtime *next;
 };
@@ -64,5 +70,8 @@ static inline void filch__worker_push(struct filch__worker *w, struct filch__deq
 
 /* rt itself, or the default runtime, made now if need be. *out is borrowed. -ENOMEM and others. */
 int filch__runtime_get(filch_runtime *rt, filch_runtime **out);
+
+/* The default runtime, or NULL where there is none so far. */
+filch_runtime *filch__runtime_default(void);
 
 #endif

@@ -52,12 +52,15 @@ static int64_t round_up(int64_t t)
     return t <= 0 ? 0 : ((t - 1) | (TICK - 1)) + 1;
 }
 
-/* What is past may be put off to the tick that the wheel got to, which is not after now. */
+/* What is past may be put off to the tick that the wheel got to, which is not after now. Where it is in a
+ * crowd the wheel may ask for a look before. */
 static void insert(struct item *i, int64_t when)
 {
     int64_t exact = when > FILCH__WHEEL_LAST ? NEVER : round_up(when);
     i->when = when;
-    i->due = filch__wheel_insert(&m.wheel, &i->entry, when);
+    int64_t look = filch__wheel_insert(&m.wheel, &i->entry, when);
+    i->due = exact == NEVER ? NEVER : (int64_t)(i->entry.tick << FILCH__WHEEL_TICK_SHIFT);
+    CHECK(look <= i->due && (look == NEVER) == (i->due == NEVER));
     i->in = true;
     i->ahead = i->due > m.now;
     CHECK(i->due == exact || (exact < i->due && i->due <= m.now && i->due % TICK == 0));

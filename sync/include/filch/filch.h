@@ -11,7 +11,9 @@
 #ifndef FILCH_FILCH_H
 #define FILCH_FILCH_H
 
+#include <filch/blocking.h>
 #include <filch/dump.h>
+#include <filch/fd.h>
 #include <filch/fork.h>
 #include <filch/future.h>
 #include <filch/local.h>

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads, writes, accepts and connects that wait.
+ *
+ * Each is tried first, without blocking whatever mode the descriptor is in, and only what would block waits. The
+ * ways to do so: for sockets MSG_DONTWAIT; for the rest RWF_NOWAIT, where the kernel knows it for this
+ * kind of file; else the plain call after a wait.
+ */
+#define _GNU_SOURCE 1
+#include <filch/fd.h>
+
+#include "sched/reactor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <filch/fork.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum way { WAY_SOCKET, WAY_NOWAIT, WAY_PLAIN };
+
+struct transfer {
+    int fd;
+    bool writes;
+    enum way way;
+    struct iovec data;
+};
+
+static ssize_t by_socket(const struct transfer *t)
+{
+    return t->writes ? send(t->fd, t->data.iov_base, t->data.iov_len, MSG_DONTWAIT | MSG_NOSIGNAL)
+                     : recv(t->fd, t->data.iov_base, t->data.iov_len, MSG_DONTWAIT);
+}
+
+static ssize_t without_wait(const struct transfer *t)
+{
+    return t->writes ? pwritev2(t->fd, &t->data, 1, -1, RWF_NOWAIT)
+                     : preadv2(t->fd, &t->data, 1, -1, RWF_NOWAIT);
+}
+
+static ssize_t plainly(const struct transfer *t)
+{
+    return t->writes ? write(t->fd, t->data.iov_base, t->data.iov_len)
+                     : read(t->fd, t->data.iov_base, t->data.iov_len);
+}
+
+/* -EAGAIN: wait, then try again. */
+static ssize_t attempt(struct transfer *t)
+{
+    for (;;) {
+        ssize_t n = t->way == WAY_SOCKET   ? by_socket(t)
+                    : t->way == WAY_NOWAIT ? without_wait(t)
+                                           : plainly(t);
+        if (filch__likely(n >= 0))
+            return n;
+        if (errno == ENOTSOCK && t->way == WAY_SOCKET) {
+            t->way = WAY_NOWAIT;
+        } else if ((errno == EOPNOTSUPP || errno == EINVAL || errno == ESPIPE) &&
+                   t->way == WAY_NOWAIT) {
+            t->way = WAY_PLAIN;
+            return -EAGAIN;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+}
+
+/* What the poller calls always ready, though a look at it without waiting may fail. */
+static bool is_regular(int fd)
+{
+    struct stat about;
+    return fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
+}
+
+static ssize_t transfer(struct transfer *t)
+{
+    if (filch_cancelled())
+        return -ECANCELED;
+    for (;;) {
+        ssize_t n = attempt(t);
+        if (n != -EAGAIN)
+            return n;
+        if (t->way == WAY_NOWAIT && is_regular(t->fd)) {
+            t->way = WAY_PLAIN;
+            continue;
+        }
+        int rc = filch_fd_wait(t->fd, t->writes ? FILCH_WRITABLE : FILCH_READABLE, FILCH_NEVER);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+ssize_t filch_read(int fd, void *buffer, size_t n)
+{
+    struct transfer t = {.fd = fd, .data = {buffer, n}};
+    return transfer(&t);
+}
+
+ssize_t filch_write(int fd, const void *buffer, size_t n)
+{
+    struct transfer t = {.fd = fd, .writes = true, .data = {(void *)buffer, n}};
+    return transfer(&t);
+}
+
+ssize_t filch_write_all(int fd, const void *buffer, size_t n)
+{
+    struct transfer t = {.fd = fd, .writes = true, .data = {(void *)buffer, n}};
+    while (t.data.iov_len > 0) {
+        ssize_t written = transfer(&t);
+        if (written < 0)
+            return written;
+        t.data.iov_base = (char *)t.data.iov_base + written;
+        t.data.iov_len -= (size_t)written;
+    }
+    return (ssize_t)n;
+}
+
+/* Errors of one connection, which is gone, and not of accepting. */
+static bool is_passing(int error)
+{
+    return error == EINTR || error == ECONNABORTED || error == EPROTO;
+}
+
+int filch_accept(int fd, struct sockaddr *address, unsigned *length)
+{
+    if (filch_cancelled())
+        return -ECANCELED;
+    int flags = fcntl(fd, F_GETFL);
+    bool wait_first = flags >= 0 && !(flags & O_NONBLOCK);
+    for (;;) {
+        int rc = wait_first ? filch_fd_wait(fd, FILCH_READABLE, FILCH_NEVER) : 0;
+        if (rc < 0)
+            return rc;
+        int accepted = accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (accepted >= 0)
+            return accepted;
+        if (errno != EAGAIN && !is_passing(errno))
+            return -errno;
+        wait_first |= errno == EAGAIN;
+    }
+}
+
+/* Of a socket in non-blocking mode. Asked again, the kernel says what became of it. */
+static int connect_and_wait(int fd, const struct sockaddr *address, unsigned length)
+{
+    for (bool asked = false;; asked = true) {
+        if (connect(fd, address, length) == 0 || (asked && errno == EISCONN))
+            return 0;
+        if (errno == EINTR)
+            continue;
+        if (errno != EINPROGRESS && errno != EALREADY)
+            return -errno;
+        int rc = filch_fd_wait(fd, FILCH_WRITABLE, FILCH_NEVER);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+int filch_connect(int fd, const struct sockaddr *address, unsigned length)
+{
+    if (filch_cancelled())
+        return -ECANCELED;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return -errno;
+    bool blocking = !(flags & O_NONBLOCK);
+    if (blocking && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    int rc = connect_and_wait(fd, address, length);
+    if (blocking)
+        (void)fcntl(fd, F_SETFL, flags);
+    return rc;
+}
+
+int filch_close(int fd)
+{
+    struct filch__worker *w = filch__worker_current();
+    filch_runtime *rt = w ? w->rt : filch__runtime_default();
+    if (rt)
+        filch__reactor_close(rt, fd);
+    return close(fd) < 0 ? -errno : 0;
+}

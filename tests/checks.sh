@@ -90,12 +90,21 @@ check_install() (
     ! readelf -d $out | grep -q 'NEEDED.*libfilch'
 )
 
-# The examples run to a good end.
+# The examples run to a good end, and print what is expected where that is written down. All at once, for most of
+# them sleep.
 check_examples() {
-    local example
+    local source example bad=0 running=()
     CC=gcc configure gcc "${gcc_options[@]}" && ninja -C build/gcc || return 1
-    for example in examples/*.c; do
-        example=$(basename "$example" .c)
-        timeout 60 "build/gcc/examples/example-$example" || { echo "$example failed" && return 1; }
+    for source in examples/*.c; do
+        example=$(basename "$source" .c)
+        timeout 60 "build/gcc/examples/example-$example" >"build/gcc/examples/$example.out" &
+        running+=("$example:$!")
     done
+    for example in "${running[@]}"; do
+        wait "${example#*:}" || { echo "${example%:*} failed" && bad=1; }
+        example=${example%:*}
+        [ ! -f "examples/expected/$example" ] ||
+            diff "examples/expected/$example" "build/gcc/examples/$example.out" || bad=1
+    done
+    return $bad
 }

@@ -17,6 +17,7 @@
 #include <filch/fork.h>
 #include <filch/future.h>
 #include <filch/local.h>
+#include <filch/mutex.h>
 #include <filch/runtime.h>
 #include <filch/scope.h>
 #include <filch/shield.h>

@@ -51,6 +51,7 @@ struct filch__record {
         } runtime;
         struct {
             enum filch__record_life life;
+            bool listed;
             int worker; /* that runs it, or to which it is pinned; -1 */
             struct filch__waiting waiting;
         } task; /* and job */

@@ -11,6 +11,7 @@
 #include "sched/os/clock.h"
 #include "sched/survey.h"
 #include "task/dump.h"
+#include "task/stackless.h"
 
 _Static_assert(sizeof((filch_runtime *)0)->name <= FILCH__NAME, "it fits a record");
 _Static_assert(offsetof(struct filch_handle, runnable.next) ==
@@ -20,6 +21,8 @@ _Static_assert(offsetof(struct filch_handle, runnable.next) ==
 
 /* Regions held under one lock. */
 #define BATCH 16
+/* Entries of a roster looked at under one lock. */
+#define ENTRIES 64
 
 static void describe_fiber(struct filch__record *record, const struct filch__fiber *fiber)
 {
@@ -56,7 +59,8 @@ static bool look_at_queued(void *ctx, struct filch__runnable *r)
 {
     struct filch__snapshot *s = ctx;
     struct filch__fiber *(*run)(struct filch__runnable *) = filch__load_relaxed(&r->run);
-    if (run != filch__task_run && run != filch__task_run_own && run != filch__task_run_started)
+    if (run != filch__task_run && run != filch__task_run_own && run != filch__task_run_started &&
+        run != filch__stackless_run)
         return true;
     const struct filch_handle *t = (const struct filch_handle *)(const void *)r;
     if (filch__load_acquire(&t->state) & (FILCH__TASK_RUNNING | FILCH__TASK_FINISHED))
@@ -67,6 +71,53 @@ static bool look_at_queued(void *ctx, struct filch__runnable *r)
     record->task.life = FILCH__LIFE_QUEUED;
     record->task.worker = t->extra && t->extra->pinned ? (int)t->extra->pinned->index : -1;
     return true;
+}
+
+/* A task without a stack that is in no poll; else its fiber describes it. False: it was listed before, or
+ * there is no memory. */
+static bool list_stackless(struct filch__snapshot *s, struct filch__stackless *t)
+{
+    uint32_t known = filch__snapshot_find(s, &t->task);
+    if (known != FILCH__NOWHERE && s->records[known].task.listed)
+        return false;
+    uint32_t turn = filch__load_acquire(&t->turn);
+    if (turn == FILCH__TURN_OVER)
+        return true;
+    bool queued = !(filch__load_acquire(&t->task.state) & FILCH__TASK_RUNNING);
+    struct filch__record *record = record_task(s, &t->task);
+    if (!record)
+        return false;
+    record->task.listed = true;
+    record->task.worker = -1;
+    record->task.life = turn == FILCH__TURN_IDLE ? FILCH__LIFE_SUSPENDED
+                        : queued                 ? FILCH__LIFE_QUEUED
+                                                 : FILCH__LIFE_READY;
+    if (turn == FILCH__TURN_IDLE)
+        record->task.waiting.what = filch__stackless_future(t)->ops->name;
+    return true;
+}
+
+/*
+ * Some at a time, oldest first, each then put before the newest: so the walk goes on where it stopped, and has
+ * been round when it meets one that it has listed.
+ */
+static void look_at_roster(struct filch__snapshot *s, struct filch__roster *roster)
+{
+    struct filch__link *entry[ENTRIES];
+    bool more = true;
+    while (more && !s->truncated) {
+        int n = 0;
+        filch__spin_lock(&roster->lock);
+        for (; n < ENTRIES && !filch__link_empty(&roster->entries); n++) {
+            entry[n] = roster->entries.prev;
+            filch__link_remove(entry[n]);
+            filch__link_add(&roster->entries, entry[n]);
+        }
+        filch__spin_unlock(&roster->lock);
+        more = n == ENTRIES;
+        for (int i = 0; i < n; i++)
+            more &= list_stackless(s, filch__stackless_of_entry(entry[i]));
+    }
 }
 
 /* A task is described by the fiber on which its fn runs; what others run of it are jobs. */
@@ -174,6 +225,9 @@ static void look_at_runtime(struct filch__snapshot *s, filch_runtime *rt)
     record->runtime.closing = filch__load_relaxed(&rt->closing);
     memcpy(record->name, rt->name, sizeof rt->name);
     filch__survey_queues(rt, look_at_queued, s);
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        look_at_roster(s, &rt->workers[i].roster);
+    look_at_roster(s, &rt->roster);
     for (struct filch__fiber *f = filch__survey_fibers(rt); f && !s->truncated; f = f->next_all)
         look_at_fiber(s, f);
 }

@@ -92,9 +92,7 @@ static bool tell_some(struct filch__roster *roster, struct filch__link *told)
     filch__spin_lock(&roster->lock);
     while (looks < BATCH && !filch__link_empty(&roster->entries)) {
         struct filch__link *entry = roster->entries.next;
-        struct filch__stackless *s =
-            (struct filch__stackless *)(void *)((char *)entry -
-                                                offsetof(struct filch__stackless, entry));
+        struct filch__stackless *s = filch__stackless_of_entry(entry);
         filch__link_remove(entry);
         filch__link_add(told, entry);
         looks++;

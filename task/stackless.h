@@ -33,6 +33,12 @@ static inline struct filch__stackless *filch__stackless_of(struct filch_handle *
     return (struct filch__stackless *)(void *)t;
 }
 
+static inline struct filch__stackless *filch__stackless_of_entry(struct filch__link *entry)
+{
+    return (struct filch__stackless *)(void *)((char *)entry -
+                                               offsetof(struct filch__stackless, entry));
+}
+
 static inline filch_future *filch__stackless_future(struct filch__stackless *s)
 {
     return (filch_future *)(void *)s->future;

@@ -74,6 +74,9 @@ static inline void filch__visit_begin(filch_runtime *rt)
  */
 __attribute__((warn_unused_result)) static inline bool filch__visit_try(filch_runtime *rt)
 {
+    if (filch__unlikely(
+            filch__load_relaxed(&rt->ended))) /* so that the closer gets to see no visitors */
+        return false;
     filch__add_seq_cst(&rt->visitors, 1);
     if (filch__likely(!filch__load_seq_cst(&rt->ended) && !filch__load_relaxed(&rt->lost)))
         return true;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/idle.h"
 
+#include "sched/reactor.h"
+
 #include "sched/os/clock.h"
 #include "sched/os/random.h"
 
@@ -131,6 +133,13 @@ static bool leave_sleepers(struct filch__worker *w)
     return true;
 }
 
+/* True: it has slept there, and either was woken or has been told of something. */
+static bool sleep_in_reactor(struct filch__worker *w)
+{
+    struct filch__reactor *reactor = filch__reactor_of(w->rt);
+    return reactor && filch__reactor_sleep(reactor, w);
+}
+
 static void sleep_until_woken(struct filch__worker *w)
 {
     struct filch_runtime *rt = w->rt;
@@ -147,6 +156,8 @@ static void sleep_until_woken(struct filch__worker *w)
                 shrinking = filch__fibers_shrink(w);
                 continue;
             }
+            if (sleep_in_reactor(w))
+                break;
             filch__parker_wait(&w->parker, key, FILCH_NEVER);
             key = filch__parker_key(&w->parker);
         }
@@ -156,10 +167,23 @@ static void sleep_until_woken(struct filch__worker *w)
     filch__store_relaxed(&w->clock, filch__now_coarse());
 }
 
+/* File descriptors that are ready make work of one's own. */
+static bool ask_reactor(struct filch__worker *w, struct filch__work *work)
+{
+    struct filch__reactor *reactor = filch__reactor_of(w->rt);
+    if (!reactor || !filch__reactor_ask(reactor, w))
+        return false;
+    work->runnable = filch__worker_pick(w);
+    if (!work->runnable)
+        return false;
+    stop_searching(w, true);
+    return true;
+}
+
 bool filch__idle_find(struct filch__worker *w, struct filch__work *work)
 {
     while (!filch__load_acquire(&w->rt->stop)) {
-        if (search(w, work))
+        if (ask_reactor(w, work) || search(w, work))
             return true;
         if (!filch__load_acquire(&w->rt->stop))
             sleep_until_woken(w);
@@ -174,6 +198,9 @@ static bool wake(struct filch__worker *w)
     if (!filch__load_relaxed(&w->idle) || !leave_sleepers(w))
         return false;
     filch__parker_wake(&w->parker);
+    struct filch__reactor *reactor = filch__reactor_of(w->rt);
+    if (reactor)
+        filch__reactor_wake(reactor, w);
     return true;
 }
 

@@ -1,268 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/reactor.h"
 
+#include "sched/os/clock.h"
 #include "sched/os/event.h"
+#include "sched/os/futex.h"
 #include "sched/os/memory.h"
-#include "sched/os/poller.h"
-#include "sched/os/spin.h"
-#include "sched/os/thread.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 /* Address space: what fires is short. */
 #define REACTOR_STACK (256 * 1024)
-/* Numbers are looked up in two steps; entries stay where they are. */
-#define CHUNK_SHIFT 8
-#define CHUNK       (1 << CHUNK_SHIFT)
-#define CHUNKS      (1 << 14)
-/* Reports handled, and waits fired under one lock, in one go. */
-#define BATCH 64
-/* The reactor's own event. */
-#define COOKIE_STOP UINT64_MAX
+/* Reports fetched in one go. */
+#define BATCH 128
+/* How often the thread looks, nanoseconds, and how many looks that find somebody asking send it to deep sleep. */
+#define TICK  1000000
+#define QUIET 16
 
-struct filch__fd_entry {
-    uint32_t lock;
-    /* Under lock. */
-    uint32_t generation;
-    bool registered;
-    struct filch__link waiting;
-};
+#define COOKIE_BELL UINT64_MAX
 
-struct filch__reactor {
-    int poller, stop; /* immutable, as is the thread */
-    filch__thread thread;
-    uint32_t lock;                          /* of who adds a chunk */
-    struct filch__fd_entry *chunks[CHUNKS]; /* written once each, released */
-};
+/* ---- the role ---- */
 
-static uint64_t cookie_of(int fd, const struct filch__fd_entry *entry)
+static bool take_role(struct filch__reactor *reactor, uint32_t who)
 {
-    return (uint64_t)entry->generation << 32 | (uint32_t)fd;
+    uint32_t nobody = FILCH__ROLE_NOBODY;
+    return !filch__load_relaxed(&reactor->role) && filch__cas_seq_cst(&reactor->role, &nobody, who);
 }
 
-static struct filch__interest *interest_of(struct filch__link *link)
+/* After something that the thread, if it sleeps deeply, would have to look after. */
+static void see_to_thread(struct filch__reactor *reactor)
 {
-    return (struct filch__interest *)(void *)link;
-}
-
-/* ---- entries ---- */
-
-static struct filch__fd_entry *find(struct filch__reactor *reactor, int fd)
-{
-    /* Pairs with add_chunk. */
-    struct filch__fd_entry *chunk = filch__load_acquire(&reactor->chunks[fd >> CHUNK_SHIFT]);
-    return chunk ? &chunk[fd & (CHUNK - 1)] : NULL;
-}
-
-static struct filch__fd_entry *make_chunk(struct filch_runtime *rt)
-{
-    struct filch__fd_entry *chunk = filch__alloc(rt->arena, CHUNK * sizeof *chunk, 64);
-    for (int i = 0; chunk && i < CHUNK; i++) {
-        chunk[i] = (struct filch__fd_entry){.lock = 0};
-        filch__link_init(&chunk[i].waiting);
-    }
-    return chunk;
-}
-
-static void add_chunk(struct filch_runtime *rt, struct filch__fd_entry **at)
-{
-    struct filch__fd_entry *mine = make_chunk(rt);
-    if (!mine)
+    uint32_t deep = FILCH__WATCH_DEEP;
+    if (filch__likely(filch__load_seq_cst(&reactor->watch) != FILCH__WATCH_DEEP) ||
+        filch__load_seq_cst(&reactor->role) != FILCH__ROLE_NOBODY ||
+        !filch__cas_seq_cst(&reactor->watch, &deep, FILCH__WATCH_TICKING))
         return;
-    filch__spin_lock(&rt->reactor->lock);
-    bool added = !*at;
-    if (added)
-        filch__store_release(at, mine);
-    filch__spin_unlock(&rt->reactor->lock);
-    if (!added)
-        filch__free(rt->arena, mine, CHUNK * sizeof *mine, 64);
+    filch__futex_wake(&reactor->watch, 1);
 }
 
-static int entry_of(struct filch_runtime *rt, int fd, struct filch__fd_entry **entry)
+static void give_role_back(struct filch__reactor *reactor)
 {
-    if (fd < 0)
-        return -EBADF;
-    if (fd >> CHUNK_SHIFT >= CHUNKS)
-        return -ENOSPC;
-    if (!find(rt->reactor, fd))
-        add_chunk(rt, &rt->reactor->chunks[fd >> CHUNK_SHIFT]);
-    *entry = find(rt->reactor, fd);
-    return *entry ? 0 : -ENOMEM;
+    filch__store_seq_cst(&reactor->role, FILCH__ROLE_NOBODY);
+    see_to_thread(reactor);
 }
 
-/* ---- waiting; all under the entry's lock ---- */
-
-static uint32_t wanted(const struct filch__fd_entry *entry)
+/* By the holder of the role. How many reports there were. */
+static int ask(struct filch__reactor *reactor, bool block)
 {
-    uint32_t events = 0;
-    for (struct filch__link *link = entry->waiting.next; link != &entry->waiting; link = link->next)
-        events |= interest_of(link)->events;
-    return events;
-}
-
-static void take_out(struct filch__interest *interest)
-{
-    filch__link_remove(&interest->link);
-    interest->link.next = NULL;
-}
-
-/* Fires those of a list whom the events concern, as many as there is room for; how many of them left
- * something. failure: negative, and concerns all; or 0. */
-static int fire(struct filch__link *waiting, uint32_t events, int failure,
-                struct filch__after *after, int room)
-{
-    int n = 0;
-    struct filch__link *link = waiting->next;
-    while (link != waiting && n < room) {
-        struct filch__interest *interest = interest_of(link);
-        link = link->next;
-        uint32_t got = events & (interest->events | EPOLLERR | EPOLLHUP);
-        if (!got && failure == 0)
+    struct filch__ready ready[BATCH];
+    int reports = 0;
+    int n = filch__poller_wait(reactor->fds.poller, ready, BATCH, block);
+    for (int i = 0; i < n; i++) {
+        if (ready[i].cookie == COOKIE_BELL)
             continue;
-        take_out(interest);
-        interest->result = failure < 0 ? failure : (int)got;
-        after[n].fn = NULL;
-        interest->fire(interest, &after[n]);
-        n += after[n].fn != NULL;
+        filch__fds_report(&reactor->fds, &ready[i]);
+        reports++;
     }
-    return n;
+    return reports;
 }
 
-static void finish(const struct filch__after *after, int n)
+bool filch__reactor_ask(struct filch__reactor *reactor, struct filch__worker *w)
 {
-    for (int i = 0; i < n; i++)
-        after[i].fn(after[i].arg);
+    if (!take_role(reactor, 1 + w->index))
+        return false;
+    int reports = ask(reactor, false);
+    filch__store_relaxed(&reactor->asked, reactor->asked + 1);
+    give_role_back(reactor);
+    return reports > 0;
 }
 
-/* The number does not stand any more for the file that those here wait for. Leaves the lock for a while. */
-static void turn_away(struct filch__fd_entry *entry)
+bool filch__reactor_sleep(struct filch__reactor *reactor, struct filch__worker *w)
 {
-    struct filch__link waiting;
-    struct filch__after after[BATCH];
-    filch__link_init(&waiting);
-    filch__link_splice(&waiting, &entry->waiting);
-    entry->generation++;
-    entry->registered = false;
-    while (!filch__link_empty(&waiting)) {
-        int n = fire(&waiting, 0, -EBADF, after, BATCH);
-        filch__spin_unlock(&entry->lock);
-        finish(after, n);
-        filch__spin_lock(&entry->lock);
-    }
+    if (!take_role(reactor, 1 + w->index))
+        return false;
+    if (filch__load_seq_cst(&w->idle))
+        (void)ask(reactor, true);
+    filch__store_relaxed(&reactor->asked, reactor->asked + 1);
+    give_role_back(reactor);
+    return true;
 }
 
-/* Sets the registration for those who wait, and for `events`. */
-static int set(int poller, struct filch__fd_entry *entry, int fd, uint32_t events)
+void filch__reactor_wake(struct filch__reactor *reactor, struct filch__worker *w)
 {
-    uint32_t all = wanted(entry) | events;
-    int rc = filch__poller_set(poller, fd, !entry->registered, all, cookie_of(fd, entry));
-    if (rc == -ENOENT || rc == -EBADF || rc == -EPERM)
-        turn_away(entry);
-    all = wanted(entry) | events; /* somebody may have come meanwhile */
-    if (rc == -ENOENT && all)
-        rc = filch__poller_set(poller, fd, true, all, cookie_of(fd, entry));
-    if (rc == -EEXIST)
-        rc = filch__poller_set(poller, fd, false, all, cookie_of(fd, entry));
-    if (rc == 0)
-        entry->registered = true;
-    return rc;
+    if (filch__load_seq_cst(&reactor->role) == 1 + w->index)
+        filch__event_raise(reactor->bell);
 }
 
 int filch__reactor_begin(struct filch_runtime *rt, struct filch__interest *interest, int fd)
 {
-    struct filch__fd_entry *entry;
-    int rc = entry_of(rt, fd, &entry);
-    if (rc < 0)
-        return rc;
-    interest->entry = entry;
-    filch__spin_lock(&entry->lock);
-    rc = set(rt->reactor->poller, entry, fd, interest->events);
-    if (rc == 0) /* a report comes by the reactor, who takes the lock */
-        filch__link_add(&entry->waiting, &interest->link);
-    filch__spin_unlock(&entry->lock);
-    return rc == -EPERM ? 1 : rc;
-}
-
-bool filch__reactor_forget(struct filch__interest *interest)
-{
-    struct filch__fd_entry *entry = interest->entry;
-    filch__spin_lock(&entry->lock);
-    bool waits = interest->link.next;
-    if (waits)
-        take_out(interest);
-    filch__spin_unlock(&entry->lock);
-    return !waits;
-}
-
-void filch__reactor_close(struct filch_runtime *rt, int fd)
-{
-    struct filch__reactor *reactor = filch__load_acquire(&rt->reactor);
-    if (!reactor || fd < 0 || fd >> CHUNK_SHIFT >= CHUNKS || !find(reactor, fd))
-        return;
-    struct filch__fd_entry *entry = find(reactor, fd);
-    filch__spin_lock(&entry->lock);
-    if (entry->registered)
-        filch__poller_remove(reactor->poller, fd);
-    turn_away(entry);
-    filch__spin_unlock(&entry->lock);
+    struct filch__reactor *reactor = filch__reactor_of(rt);
+    int rc = filch__fds_begin(&reactor->fds, interest, fd);
+    if (rc == 0) {
+        filch__fence_seq_cst();
+        see_to_thread(reactor);
+    }
+    return rc;
 }
 
 /* ---- the thread ---- */
 
-static void report(struct filch__reactor *reactor, const struct filch__ready *ready)
+/* Until a worker asks again. */
+static void stand_in(struct filch__reactor *reactor)
 {
-    struct filch__after after[BATCH];
-    int fd = (int)(uint32_t)ready->cookie;
-    struct filch__fd_entry *entry = find(reactor, fd);
-    int n = 0;
-    filch__spin_lock(&entry->lock);
-    if (entry->generation == ready->cookie >> 32) {
-        n = fire(&entry->waiting, ready->events, 0, after, BATCH);
-        if (!filch__link_empty(&entry->waiting))
-            (void)set(reactor->poller, entry, fd, 0);
-    }
-    filch__spin_unlock(&entry->lock);
-    finish(after, n);
+    if (!take_role(reactor, FILCH__ROLE_THREAD))
+        return;
+    if (filch__load_seq_cst(&reactor->watch) != FILCH__WATCH_STOP)
+        (void)ask(reactor, true);
+    filch__store_seq_cst(&reactor->role, FILCH__ROLE_NOBODY);
+}
+
+static void sleep_deeply(struct filch__reactor *reactor)
+{
+    uint32_t ticking = FILCH__WATCH_TICKING;
+    if (!filch__cas_seq_cst(&reactor->watch, &ticking, FILCH__WATCH_DEEP))
+        return;
+    see_to_thread(reactor);
+    while (filch__load_acquire(&reactor->watch) == FILCH__WATCH_DEEP)
+        filch__futex_wait(&reactor->watch, FILCH__WATCH_DEEP, FILCH_NEVER);
 }
 
 static void *reactor_main(void *arg)
 {
     struct filch__reactor *reactor = arg;
-    struct filch__ready ready[BATCH];
-    for (;;) {
-        int n = filch__poller_wait(reactor->poller, ready, BATCH, true);
-        for (int i = 0; i < n; i++) {
-            if (ready[i].cookie == COOKIE_STOP)
-                return NULL;
-            report(reactor, &ready[i]);
+    uint32_t asked = filch__load_relaxed(&reactor->asked);
+    int quiet = 0;
+    while (filch__load_acquire(&reactor->watch) != FILCH__WATCH_STOP) {
+        uint32_t now_asked = filch__load_relaxed(&reactor->asked);
+        if (filch__load_relaxed(&reactor->role) != FILCH__ROLE_NOBODY) {
+            quiet++;
+        } else {
+            quiet = 0;
+            if (now_asked == asked)
+                stand_in(reactor);
         }
+        asked = now_asked;
+        if (quiet >= QUIET) {
+            sleep_deeply(reactor);
+            quiet = 0;
+        }
+        filch__futex_wait(&reactor->watch, FILCH__WATCH_TICKING, filch__now() + TICK);
     }
+    return NULL;
 }
 
+/* ---- its making and its end ---- */
+
 /* Whatever it is made of so far. */
-static void discard(struct filch_runtime *rt, struct filch__reactor *reactor)
+static void discard(struct filch__reactor *reactor)
 {
-    if (reactor->poller >= 0)
-        filch__poller_close(reactor->poller);
-    if (reactor->stop >= 0)
-        filch__event_close(reactor->stop);
-    for (int i = 0; i < CHUNKS; i++)
-        filch__free(rt->arena, reactor->chunks[i], CHUNK * sizeof *reactor->chunks[i], 64);
-    filch__free(rt->arena, reactor, sizeof *reactor, 64);
+    struct filch__arena *arena = reactor->fds.arena;
+    filch__fds_free(&reactor->fds);
+    if (reactor->fds.poller >= 0)
+        filch__poller_close(reactor->fds.poller);
+    if (reactor->bell >= 0)
+        filch__event_close(reactor->bell);
+    filch__free(arena, reactor, sizeof *reactor, 64);
 }
 
 static int open_files(struct filch__reactor *reactor)
 {
-    reactor->poller = filch__poller_open();
-    if (reactor->poller < 0)
-        return reactor->poller;
-    reactor->stop = filch__event_open();
-    if (reactor->stop < 0)
-        return reactor->stop;
-    return filch__poller_set(reactor->poller, reactor->stop, true, EPOLLIN, COOKIE_STOP);
+    reactor->fds.poller = filch__poller_open();
+    if (reactor->fds.poller < 0)
+        return reactor->fds.poller;
+    reactor->bell = filch__event_open();
+    if (reactor->bell < 0)
+        return reactor->bell;
+    return filch__poller_listen(reactor->fds.poller, reactor->bell, COOKIE_BELL);
 }
 
 /* Under the lock. */
@@ -272,14 +176,16 @@ static int create(struct filch_runtime *rt)
     if (!reactor)
         return -ENOMEM;
     memset(reactor, 0, sizeof *reactor);
-    reactor->stop = -1;
+    reactor->rt = rt;
+    reactor->bell = -1;
+    reactor->fds.arena = rt->arena;
     char name[32];
     snprintf(name, sizeof name, "%.10s/fds", rt->name);
     int rc = open_files(reactor);
     if (rc == 0)
         rc = filch__thread_create(&reactor->thread, reactor_main, reactor, REACTOR_STACK, name);
     if (rc < 0) {
-        discard(rt, reactor);
+        discard(reactor);
         return rc;
     }
     filch__store_release(&rt->reactor, reactor);
@@ -290,8 +196,7 @@ int filch__reactor_start(struct filch_runtime *rt)
 {
     if (filch__unlikely(filch__load_relaxed(&rt->lost)))
         return -ESHUTDOWN;
-    /* Pairs with create: who sees the reactor sees what it points to. */
-    if (filch__likely(filch__load_acquire(&rt->reactor)))
+    if (filch__likely(filch__reactor_of(rt) != NULL))
         return 0;
     pthread_mutex_lock(&rt->reactor_lock);
     int rc = rt->reactor ? 0 : create(rt);
@@ -301,11 +206,13 @@ int filch__reactor_start(struct filch_runtime *rt)
 
 void filch__reactor_end(struct filch_runtime *rt)
 {
-    struct filch__reactor *reactor = filch__load_acquire(&rt->reactor);
+    struct filch__reactor *reactor = filch__reactor_of(rt);
     if (!reactor)
         return;
-    filch__event_raise(reactor->stop);
+    filch__store_seq_cst(&reactor->watch, FILCH__WATCH_STOP);
+    filch__futex_wake(&reactor->watch, 1);
+    filch__event_raise(reactor->bell);
     filch__thread_join(&reactor->thread);
-    discard(rt, reactor);
+    discard(reactor);
     rt->reactor = NULL;
 }

@@ -1,39 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reactor of a runtime: who waits for which file descriptor, and the thread that tells them. It is
+ * The reactor of a runtime: who asks the poller which file descriptors are ready (fds.h), and when. It is
  * made with the first wait.
  *
- * For each number there is an entry: those who wait, and whether the file that the number stood for was registered
- * with the poller. A registration reports once (os/poller.h): every wait sets it again, for the events that all
- * who wait there want, and after a report the reactor does so for those that it did not concern. So an event cannot be lost
- * between a look at the file and the wait: setting a registration looks at the file.
+ * A worker that runs out of work asks, without blocking, and gets a batch; one that falls asleep with nobody else
+ * asking does so in the poller. So what a report makes ready starts where it was reported. While every worker computes,
+ * the reactor's own thread asks.
  *
- * Numbers are used again. Only the kernel knows whether the number still stands for the same file: setting says
- * -ENOENT if not. Then the entry's generation changes, whoever waited for the old file learns -EBADF, and reports
- * of older generations are dropped. A report of the same file that is out of date, because
- * it was fetched before the registration was set anew, wakes in vain: who wants to be sure looks again.
+ * `role` says who may ask: NOBODY, a worker by 1 + index, or the THREAD; taken by compare and swap, given back by
+ * its holder. A holder that blocks is woken by the bell, an event that the poller reports.
+ *     P, about to block:       role = P       load P's `idle`; still set: block
+ *     W, waking worker P:      P's idle = 0   load role; if it is P: ring the bell       (all sequentially consistent)
+ * One of them sees the other. A ring that P did not need wakes the next one that blocks, in vain.
  *
- * An entry's list and the fields of those in it are under the entry's lock, a spin lock that is held over the system
- * call that sets a registration. A wait is forgotten by taking it out of the list; what
- * was set stays so, and reports into the void once at most.
+ * The thread sleeps deeply while somebody blocks in the poller; from when nobody does it looks each millisecond. If no worker
+ * has asked since its last look, it takes the role and blocks there itself until there is a report. `watch` is
+ * DEEP, TICKING or STOP:
+ *     thread:         watch = DEEP   load role; NOBODY: watch = TICKING, do not sleep
+ *     giving back:    role = NOBODY  load watch; DEEP: watch = TICKING, wake the thread   (sequentially consistent)
+ *     a first wait:   registers      the same loads
+ * So a wait is looked after within some milliseconds, however the workers are busy.
  */
 #ifndef FILCH_SCHED_REACTOR_H
 #define FILCH_SCHED_REACTOR_H
 
-#include "sched/after.h"
-#include "sched/link.h"
+#include "sched/fds.h"
+#include "sched/os/thread.h"
 #include "sched/runtime.h"
 
-/* One wait, in the memory of whoever waits. */
-struct filch__interest {
-    struct filch__link link; /* zero before the first begin */
-    struct filch__fd_entry *entry;
-    /* Immutable while it waits. */
-    uint32_t events;
-    /* Written before `fire`: what is ready, or a negative errno. */
-    int result;
-    /* Called with the entry's lock held, like that of a timer (timers.h). */
-    void (*fire)(struct filch__interest *interest, struct filch__after *after);
+enum { FILCH__ROLE_NOBODY, FILCH__ROLE_THREAD = INT32_MAX };
+
+enum filch__watch_word { FILCH__WATCH_TICKING, FILCH__WATCH_DEEP, FILCH__WATCH_STOP };
+
+struct filch__reactor {
+    /* Shared. */
+    uint32_t role __attribute__((aligned(64)));
+    uint32_t watch; /* futex of the thread */
+    uint32_t asked; /* changes when a worker has asked */
+    /* Immutable. */
+    struct filch_runtime *rt __attribute__((aligned(64)));
+    int bell;
+    filch__thread thread;
+    struct filch__fds fds;
 };
 
 /* Any thread, before the first wait. -ENOMEM, -EAGAIN, -EMFILE, -ENFILE. -ESHUTDOWN: lost to a fork(2). */
@@ -42,16 +50,23 @@ int filch__reactor_start(struct filch_runtime *rt);
 /* The closer, no worker runs, nobody waits: joins the thread, frees all. */
 void filch__reactor_end(struct filch_runtime *rt);
 
-/*
- * Any thread. events and fire are set. 0: it waits. 1: fd is of a kind that is always ready, and
- * does not wait. -EBADF, -ENOMEM, -ENOSPC.
- */
+/* Any thread, after filch__reactor_start(rt): as filch__fds_begin. */
 int filch__reactor_begin(struct filch_runtime *rt, struct filch__interest *interest, int fd);
 
-/* By who began it, once it does not wait any more or shall not: afterwards the reactor does not know it. True: it has fired. */
-bool filch__reactor_forget(struct filch__interest *interest);
+/* On w's thread, out of work. True: something was reported. */
+bool filch__reactor_ask(struct filch__reactor *reactor, struct filch__worker *w);
 
-/* Any thread. fd is about to be closed: whoever waits for it learns -EBADF. */
-void filch__reactor_close(struct filch_runtime *rt, int fd);
+/* The same, asleep: blocks until there is a report or w is woken. False: somebody else has the role, and nothing
+ * was done. */
+bool filch__reactor_sleep(struct filch__reactor *reactor, struct filch__worker *w);
+
+/* Any thread, after w->idle was set to 0. */
+void filch__reactor_wake(struct filch__reactor *reactor, struct filch__worker *w);
+
+/* The reactor of rt, or NULL. Pairs with its making. */
+static inline struct filch__reactor *filch__reactor_of(const struct filch_runtime *rt)
+{
+    return filch__load_acquire(&rt->reactor);
+}
 
 #endif

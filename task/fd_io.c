@@ -178,7 +178,8 @@ int filch_close(int fd)
 {
     struct filch__worker *w = filch__worker_current();
     filch_runtime *rt = w ? w->rt : filch__runtime_default();
-    if (rt)
-        filch__reactor_close(rt, fd);
+    struct filch__reactor *reactor = rt ? filch__reactor_of(rt) : NULL;
+    if (reactor)
+        filch__fds_close(&reactor->fds, fd);
     return close(fd) < 0 ? -errno : 0;
 }

@@ -36,7 +36,7 @@ static void fire(struct filch__interest *interest, struct filch__after *after)
 /* True: it has fired. */
 static bool forget(struct wait *w)
 {
-    bool fired = filch__reactor_forget(&w->interest);
+    bool fired = filch__fds_forget(&w->interest);
     if (fired)
         filch__signal_settle(&w->signal);
     return fired;

@@ -36,6 +36,12 @@ int filch__poller_set(int poller, int fd, bool add, uint32_t events, uint64_t co
     return epoll_ctl(poller, add ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
 }
 
+int filch__poller_listen(int poller, int fd, uint64_t cookie)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = cookie};
+    return epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
 void filch__poller_remove(int poller, int fd)
 {
     (void)epoll_ctl(poller, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});

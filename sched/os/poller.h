@@ -25,6 +25,8 @@ void filch__poller_close(int poller);
  * -EPERM: it is of a kind that is always ready. -ENOMEM, -ENOSPC: too many.
  */
 int filch__poller_set(int poller, int fd, bool add, uint32_t events, uint64_t cookie);
+/* Any thread, once for fd: each write to it is reported, for ever. -ENOMEM, -ENOSPC. */
+int filch__poller_listen(int poller, int fd, uint64_t cookie);
 /* Any thread. fd may be registered or not, or closed. */
 void filch__poller_remove(int poller, int fd);
 

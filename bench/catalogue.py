@@ -7,19 +7,25 @@ benchmarks that it has, and build its program in meson.build.
 
 from collections import namedtuple
 
-# what: how to get it, for the line that says why it is left out.
-Runtime = namedtuple("Runtime", "name what env")
+# what: how to get it, for the line that says why it is left out. single: it has one thread, and is
+# measured once whatever the worker counts are.
+Runtime = namedtuple("Runtime", "name what env single")
 
 RUNTIMES = [
-    Runtime("filch", "the build of the library failed", {}),
-    Runtime("serial", "needs gcc", {}),
-    Runtime("openmp", "needs a C compiler with OpenMP", {"OMP_WAIT_POLICY": "passive"}),
-    Runtime("onetbb", "needs g++ and libtbb-dev", {}),
-    Runtime("rayon", "needs cargo and librust-rayon-dev", {}),
+    Runtime("filch", "the build of the library failed", {}, False),
+    Runtime("serial", "needs gcc", {}, True),
+    Runtime("openmp", "needs a C compiler with OpenMP", {"OMP_WAIT_POLICY": "passive"}, False),
+    Runtime("onetbb", "needs g++ and libtbb-dev", {}, False),
+    Runtime("rayon", "needs cargo and librust-rayon-dev", {}, False),
+    Runtime("tokio", "needs cargo and librust-tokio-dev", {}, False),
+    Runtime("go", "needs golang-go", {}, False),
+    Runtime("libuv", "needs libuv1-dev", {}, True),
 ]
 
 COMMON = ("filch", "serial", "openmp", "onetbb", "rayon")
 OWN = ("filch",)
+ASYNC = ("filch", "tokio", "go")
+TIMERS = ASYNC + ("libuv",)
 
 # param: what its program takes; of uts the nodes of the published tree, for the record alone.
 # workers: None for each of --workers, or the one count that the benchmark is about.
@@ -52,9 +58,16 @@ BENCHMARKS = [
     Benchmark("uts-T1", "s", 4130071, 4130071, str, COMMON, None),
     Benchmark("uts-T2", "s", 4117769, 4117769, str, COMMON, None),
     Benchmark("uts-T3", "s", 4112897, 4112897, str, COMMON, None),
-    Benchmark("spawn-join", "ns/op", 10**6, 10**5, str, OWN, None),
+    Benchmark("spawn-join", "ns/op", 10**6, 10**5, str, ASYNC, None),
     Benchmark("fib-spawn", "ns/op", 30, 25, fib, OWN, None),
-    Benchmark("yield", "ns/op", 10**6, 10**5, lambda n: str(4 * n), OWN, 1),
+    Benchmark("yield", "ns/op", 10**6, 10**5, lambda n: str(4 * n), ASYNC, 1),
+    Benchmark("await-ready", "ns/op", 10**8, 10**7, str, ("filch", "tokio"), 1),
+    Benchmark("select8", "ns/op", 10**6, 10**5, str, ASYNC, 1),
+    Benchmark("sleep-start", "ns/op", 10**6, 10**5, str, ASYNC, None),
+    Benchmark("abort", "ns/op", 10**6, 10**5, str, ASYNC, None),
+    Benchmark("timer-arm-cancel", "ns/op", 10**7, 10**6, str, TIMERS, 1),
+    Benchmark("timer-lateness-p99", "ns", 10**6, 10**5, str, TIMERS, None),
+    Benchmark("fd-echo", "ns/op", 10**6, 10**5, str, ASYNC, None),
     Benchmark("scope-open-close", "ns/op", 10**7, 10**6, str, OWN, 1),
     Benchmark("scope-spawn", "ns/op", 10**6, 10**5, str, OWN, None),
     Benchmark("scope-spawn-join", "ns/op", 10**6, 10**5, str, OWN, None),
@@ -64,6 +77,8 @@ BENCHMARKS = [
     Benchmark("busy-owner-steal", "ns", 50, 10, rounds, OWN, 2),
     Benchmark("wake", "ns", 200, 50, rounds, OWN, 2),
     Benchmark("bytes-task", "B", 10**6, 10**5, str, OWN, 1),
+    Benchmark("bytes-sleeper", "B", 10**6, 10**5, str, ASYNC, 1),
+    Benchmark("bytes-fiber-sleeper", "B", 10**6, 10**5, str, OWN, 1),
     Benchmark("idle", "% of a CPU", 10, 2, constant("idle"), OWN, 2),
 ]
 

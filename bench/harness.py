@@ -273,9 +273,9 @@ def make_schedule(selected, quick, workers, runtimes):
             for runtime in runtimes:
                 if runtime.name not in bench.runtimes:
                     continue
-                if runtime.name == "serial" and count != counts[0]:
+                if runtime.single and count != counts[0]:
                     continue
-                used = 1 if runtime.name == "serial" else count
+                used = 1 if runtime.single else count
                 keys.append((Key(bench.name, param, runtime.name, used, bench.unit), runtime))
         schedule.append((bench, keys))
     return schedule

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who owns what a task works on. Children of a scope borrow from their parent, which outlives them. A free
- * task gets its argument moved, for the frame that spawned it may be gone before it runs. And two waits of one task go on side
- * by side.
+ * Who owns what a task works on. Children of a scope borrow from their parent, which outlives them.
+ * A free task gets its argument moved, for the frame that spawned it may be gone before it runs.
+ * And two waits of one task go on side by side.
  */
 #include <filch/filch.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A future that was polled and is pending holds what it has taken until it is dropped; then it lets go at
- * once, without waiting for what it waited for. Prints 1 2 done.
+ * A future that was polled and is pending holds what it has taken until it is dropped; then it lets
+ * go at once, without waiting for what it waited for. Prints 1 2 done.
  */
 #include <filch/filch.h>
 

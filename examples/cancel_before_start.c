@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Futures are lazy: one that is dropped before it was awaited has run nothing but its drop, which lets go of
- * what it owns. Prints 1 2 done.
+ * Futures are lazy: one that is dropped before it was awaited has run nothing but its drop, which
+ * lets go of what it owns. Prints 1 2 done.
  */
 #include <filch/filch.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* With cancel_on_drop, dropping the handle aborts the task: one that has not run never will. Prints 1 done. */
+/* With cancel_on_drop, dropping the handle aborts the task: one that has not run never will. Prints
+ * 1 done. */
 #include <filch/filch.h>
 
 #include <stdio.h>

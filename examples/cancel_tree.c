@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A timeout reaches everything below it: main gives foo 1 s, foo gives bar 3 s, bar takes 2 s. When main's wait
- * is over nothing of foo and bar runs any more. Prints 1 2 3 done.
+ * A timeout reaches everything below it: main gives foo 1 s, foo gives bar 3 s, bar takes 2 s. When
+ * main's wait is over nothing of foo and bar runs any more. Prints 1 2 3 done.
  */
 #include <filch/filch.h>
 

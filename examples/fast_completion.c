@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What completes at once, at any speed, with several waiters: nobody is resumed for what has completed before,
- * and nobody polls it again. No sleep makes that come out right. Prints the rounds, and done.
+ * What completes at once, at any speed, with several waiters: nobody is resumed for what has
+ * completed before, and nobody polls it again. No sleep makes that come out right. Prints the
+ * rounds, and done.
  */
 #include <filch/filch.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * 1,000 tasks on 2 workers take turns at a mutex and sleep while they have it. With a lock of threads the
- * two workers would block in it, and nobody could run whose sleep is over. Here another task counts meanwhile.
+ * 1,000 tasks on 2 workers take turns at a mutex and sleep while they have it. With a lock of
+ * threads the two workers would block in it, and nobody could run whose sleep is over. Here another
+ * task counts meanwhile.
  */
 #include <filch/filch.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A log over HTTP, as `tail -f` shows it: a line a second to each client, and a heartbeat between. When a client
- * hangs up its stream ends at once, also while there is nothing to write.
+ * A log over HTTP, as `tail -f` shows it: a line a second to each client, and a heartbeat between.
+ * When a client hangs up its stream ends at once, also while there is nothing to write.
  *
  *     example-log_stream 8080           serves; try: curl -N localhost:8080
- *     example-log_stream                shows itself: clients that come and vanish, and what is left of them
+ *     example-log_stream                shows itself: clients that come and vanish, what is left
  */
 #include <filch/filch.h>
 

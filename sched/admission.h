@@ -68,9 +68,9 @@ static inline void filch__visit_begin(filch_runtime *rt)
 }
 
 /*
- * The same for a caller who knows only that rt's memory is held. False: rt has ended, or is lost to a
- * fork(2); there is no visit. Dekker's pair: visitors + 1, then `ended` here; `ended`, then visitors in
- * filch__admission_await_end.
+ * The same for a caller who knows only that rt's memory is held. False: rt has ended, or is lost to
+ * a fork(2); there is no visit. Dekker's pair: visitors + 1, then `ended` here; `ended`, then
+ * visitors in filch__admission_await_end.
  */
 __attribute__((warn_unused_result)) static inline bool filch__visit_try(filch_runtime *rt)
 {

@@ -13,15 +13,15 @@
  *                                                                         to a block
  *     owner    C: take the block out of that word      light barrier   D: load spare_limit, surveyed
  * If D misses A, it came before the barrier, so C is visible to B: the survey does not find the
- * block. If B finds it, C comes later than the barrier, and D after C: the block goes to limbo, with
- * what the survey may read of it as it was. The same goes for who frees the block after the owner
- * told him (a joiner, by the state word). A block that was freed before and is allocated again
- * meanwhile is found only after it was published anew, which B acquires.
- * D's light barrier costs the fast path nothing: where it would be a fence, spare_limit is always 0,
- * and the far path fences, looks, and serves the short list. D is an acquire of the survey's end:
- * the survey's loads are over when a block that it could read is used again.
- * Blocks in limbo are counted as taken until the survey gives them back; their runtime stays as
- * long, for its end waits for the survey's (registry.h).
+ * block. If B finds it, C comes later than the barrier, and D after C: the block goes to limbo,
+ * with what the survey may read of it as it was. The same goes for who frees the block after the
+ * owner told him (a joiner, by the state word). A block that was freed before and is allocated
+ * again meanwhile is found only after it was published anew, which B acquires. D's light barrier
+ * costs the fast path nothing: where it would be a fence, spare_limit is always 0, and the far path
+ * fences, looks, and serves the short list. D is an acquire of the survey's end: the survey's loads
+ * are over when a block that it could read is used again. Blocks in limbo are counted as taken
+ * until the survey gives them back; their runtime stays as long, for its end waits for the survey's
+ * (registry.h).
  */
 #ifndef FILCH_SCHED_BLOCKS_H
 #define FILCH_SCHED_BLOCKS_H

@@ -91,8 +91,8 @@ static void take_out(struct filch__interest *interest)
     interest->link.next = NULL;
 }
 
-/* Fires those of a list whom the events concern, as many as there is room for; how many of them left
- * something. failure: negative, and concerns all; or 0. */
+/* Fires those of a list whom the events concern, as many as there is room for; how many of them
+ * left something. failure: negative, and concerns all; or 0. */
 static int fire(struct filch__link *waiting, uint32_t events, int failure,
                 struct filch__after *after, int room)
 {
@@ -119,7 +119,8 @@ static void finish(const struct filch__after *after, int n)
         after[i].fn(after[i].arg);
 }
 
-/* The number does not stand any more for the file that those here wait for. Leaves the lock for a while. */
+/* The number does not stand any more for the file that those here wait for. Leaves the lock for a
+ * while. */
 static void turn_away(struct filch__fd_entry *entry)
 {
     struct filch__link waiting;

@@ -2,19 +2,21 @@
 /*
  * Who waits for which file descriptor.
  *
- * For each number there is an entry: those who wait, and whether the file that the number stood for was registered
- * with the poller. A registration reports once (os/poller.h): every wait sets it again, for the events that all
- * who wait there want, and after a report that did not concern them all it is set for the rest. So an event cannot be lost
- * between a look at the file and the wait: setting a registration looks at the file.
+ * For each number there is an entry: those who wait, and whether the file that the number stood for
+ * was registered with the poller. A registration reports once (os/poller.h): every wait sets it
+ * again, for the events that all who wait there want, and after a report that did not concern them
+ * all it is set for the rest. So an event cannot be lost between a look at the file and the wait:
+ * setting a registration looks at the file.
  *
- * Numbers are used again. Only the kernel knows whether the number still stands for the same file: setting says
- * -ENOENT if not. Then the entry's generation changes, whoever waited for the old file learns -EBADF, and reports
- * of older generations are dropped. A report of the same file that is out of date, because
- * it was fetched before the registration was set anew, wakes in vain: who wants to be sure looks again.
+ * Numbers are used again. Only the kernel knows whether the number still stands for the same file:
+ * setting says -ENOENT if not. Then the entry's generation changes, whoever waited for the old file
+ * learns -EBADF, and reports of older generations are dropped. A report of the same file that is
+ * out of date, because it was fetched before the registration was set anew, wakes in vain: who
+ * wants to be sure looks again.
  *
- * An entry's list and the fields of those in it are under the entry's lock, a spin lock that is held over the system
- * call that sets a registration. A wait is forgotten by taking it out of the list; what
- * was set stays so, and reports into the void once at most.
+ * An entry's list and the fields of those in it are under the entry's lock, a spin lock that is
+ * held over the system call that sets a registration. A wait is forgotten by taking it out of the
+ * list; what was set stays so, and reports into the void once at most.
  */
 #ifndef FILCH_SCHED_FDS_H
 #define FILCH_SCHED_FDS_H
@@ -57,7 +59,8 @@ void filch__fds_free(struct filch__fds *fds);
  */
 int filch__fds_begin(struct filch__fds *fds, struct filch__interest *interest, int fd);
 
-/* By who began it, once it does not wait any more or shall not: afterwards nobody here knows it. True: it has fired. */
+/* By who began it, once it does not wait any more or shall not: afterwards nobody here knows it.
+ * True: it has fired. */
 bool filch__fds_forget(struct filch__interest *interest);
 
 /* Any thread. fd is about to be closed: whoever waits for it learns -EBADF. */

@@ -11,9 +11,9 @@
 #include <string.h>
 
 /*
- * Free fibers that a worker keeps with their stacks. To give a stack back costs some microseconds, so
- * after a burst that is done when the worker has nothing else to do, a few at a time; while it is
- * busy one stack goes for so many fibers that come back.
+ * Free fibers that a worker keeps with their stacks. To give a stack back costs some microseconds,
+ * so after a burst that is done when the worker has nothing else to do, a few at a time; while it
+ * is busy one stack goes for so many fibers that come back.
  */
 #define CACHED 256
 #define BUSY   64

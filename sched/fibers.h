@@ -14,9 +14,10 @@
  *     SUSPENDED -> RUNNING     unpark, any thread, which then queues the fiber
  * A park may return without cause: whoever parks looks at its condition again.
  *
- * A hand-over (filch__park_for) suspends by a plain store, which may wipe out a token. That is right
- * because two kinds of wakers exist then: the end of what was handed over, which comes later on the
- * same thread or after it, and interrupts (aborts, the runtime's end), which are rare and pay for it:
+ * A hand-over (filch__park_for) suspends by a plain store, which may wipe out a token. That is
+ * right because two kinds of wakers exist then: the end of what was handed over, which comes later
+ * on the same thread or after it, and interrupts (aborts, the runtime's end), which are rare and
+ * pay for it:
  *     owner      S: wait = SUSPENDED   light barrier   L: load interrupted, and if so
  *                SUSPENDED -> RUNNING by compare and swap, and if that is won queue the fiber
  *     interrupt  SUSPENDED -> RUNNING at once, or else RUNNING -> NOTIFIED for common parks, then
@@ -24,8 +25,8 @@
  * Either L sees I or W sees S. The fiber itself takes `interrupted` away, when it runs again and
  * before it looks at what it waited for. Tokens of anybody else that are lost were without cause.
  *
- * The structures of fibers are freed only with their runtime's memory, though their stacks may go earlier:
- * a thief may look at the fiber that a worker ran a moment ago, and wakers name fibers.
+ * The structures of fibers are freed only with their runtime's memory, though their stacks may go
+ * earlier: a thief may look at the fiber that a worker ran a moment ago, and wakers name fibers.
  */
 #ifndef FILCH_SCHED_FIBERS_H
 #define FILCH_SCHED_FIBERS_H
@@ -50,8 +51,8 @@ struct filch__waiting {
 
 /*
  * By cache lines, for a fiber that has waited long is in none of the caches: what a resumption and
- * the end of a task need stands together. (o): owner-only, the thread that runs it or the worker that
- * holds it free. (i): immutable. The rest is shared.
+ * the end of a task need stands together. (o): owner-only, the thread that runs it or the worker
+ * that holds it free. (i): immutable. The rest is shared.
  */
 struct filch__fiber {
     struct filch__forks forks; /* first: forks and fiber have one address */
@@ -109,8 +110,8 @@ static inline struct filch__fiber *filch__fiber_here(void)
 }
 
 /*
- * Blocks of tasks are aligned to lines, and no other runnable has the place in a line that a fiber's
- * `resume` has: so its address tells what it is, when it may not be looked into.
+ * Blocks of tasks are aligned to lines, and no other runnable has the place in a line that a
+ * fiber's `resume` has: so its address tells what it is, when it may not be looked into.
  */
 static inline bool filch__fiber_is_resume(const struct filch__runnable *r)
 {
@@ -173,9 +174,10 @@ filch__interrupt_begin(struct filch__fiber *fiber);
 void filch__interrupt_end(struct filch__fiber *fiber);
 
 /*
- * Around a wait that no interrupt cuts short: none wakes it in vain. Dekker's pair: the fiber clears
- * `deaf`, fence, then looks at its flags before it waits for anything else; who interrupts sets a
- * flag, by or before a read-modify-write with release, then looks at `deaf`, sequentially consistent.
+ * Around a wait that no interrupt cuts short: none wakes it in vain. Dekker's pair: the fiber
+ * clears `deaf`, fence, then looks at its flags before it waits for anything else; who interrupts
+ * sets a flag, by or before a read-modify-write with release, then looks at `deaf`, sequentially
+ * consistent.
  */
 static inline void filch__fiber_set_deaf(struct filch__fiber *fiber)
 {
@@ -228,8 +230,8 @@ static inline void filch__fiber_end_wait(struct filch__fiber *fiber)
     filch__store_relaxed(&fiber->waiting.what, NULL);
 }
 
-/* Names a task to whoever reads a diagnosis; set by the upper floor before there are tasks. Callable
- * in a signal handler. */
+/* Names a task to whoever reads a diagnosis; set by the upper floor before there are tasks.
+ * Callable in a signal handler. */
 extern const char *(*filch__fiber_name)(const void *task);
 /* See fiber/overflow.h. */
 bool filch__fiber_describe(const void *addr, char *name, size_t cap);

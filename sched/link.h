@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Node of a circular list; its head is one too. Whoever uses the list sees to it that nobody else does. */
+/* Node of a circular list; its head is one too. Whoever uses the list sees to it that nobody else
+ * does. */
 #ifndef FILCH_SCHED_LINK_H
 #define FILCH_SCHED_LINK_H
 

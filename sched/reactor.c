@@ -14,7 +14,8 @@
 #define REACTOR_STACK (256 * 1024)
 /* Reports fetched in one go. */
 #define BATCH 128
-/* How often the thread looks, nanoseconds, and how many looks that find somebody asking send it to deep sleep. */
+/* How often the thread looks, nanoseconds, and how many looks that find somebody asking send it to
+ * deep sleep. */
 #define TICK  1000000
 #define QUIET 16
 

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reactor of a runtime: who asks the poller which file descriptors are ready (fds.h), and when. It is
- * made with the first wait.
+ * The reactor of a runtime: who asks the poller which file descriptors are ready (fds.h), and when.
+ * It is made with the first wait.
  *
- * A worker that runs out of work asks, without blocking, and gets a batch; one that falls asleep with nobody else
- * asking does so in the poller. So what a report makes ready starts where it was reported. While every worker computes,
- * the reactor's own thread asks.
+ * A worker that runs out of work asks, without blocking, and gets a batch; one that falls asleep
+ * with nobody else asking does so in the poller. So what a report makes ready starts where it was
+ * reported. While every worker computes, the reactor's own thread asks.
  *
- * `role` says who may ask: NOBODY, a worker by 1 + index, or the THREAD; taken by compare and swap, given back by
- * its holder. A holder that blocks is woken by the bell, an event that the poller reports.
+ * `role` says who may ask: NOBODY, a worker by 1 + index, or the THREAD; taken by compare and swap,
+ * given back by its holder. A holder that blocks is woken by the bell, an event that the poller
+ * reports.
  *     P, about to block:       role = P       load P's `idle`; still set: block
- *     W, waking worker P:      P's idle = 0   load role; if it is P: ring the bell       (all sequentially consistent)
- * One of them sees the other. A ring that P did not need wakes the next one that blocks, in vain.
+ *     W, waking worker P:      P's idle = 0   load role; if it is P: ring the bell
+ * All are sequentially consistent, so one of them sees the other. A ring that P did not need wakes the next one that blocks, in vain.
  *
- * The thread sleeps deeply while somebody blocks in the poller; from when nobody does it looks each millisecond. If no worker
- * has asked since its last look, it takes the role and blocks there itself until there is a report. `watch` is
- * DEEP, TICKING or STOP:
+ * The thread sleeps deeply while somebody blocks in the poller; from when nobody does it looks each
+ * millisecond. If no worker has asked since its last look, it takes the role and blocks there
+ * itself until there is a report. `watch` is DEEP, TICKING or STOP:
  *     thread:         watch = DEEP   load role; NOBODY: watch = TICKING, do not sleep
- *     giving back:    role = NOBODY  load watch; DEEP: watch = TICKING, wake the thread   (sequentially consistent)
+ *     giving back:    role = NOBODY  load watch; DEEP: watch = TICKING, wake the thread
  *     a first wait:   registers      the same loads
- * So a wait is looked after within some milliseconds, however the workers are busy.
+ * The same again. So a wait is looked after within some milliseconds, however the workers are busy.
  */
 #ifndef FILCH_SCHED_REACTOR_H
 #define FILCH_SCHED_REACTOR_H
@@ -44,7 +45,8 @@ struct filch__reactor {
     struct filch__fds fds;
 };
 
-/* Any thread, before the first wait. -ENOMEM, -EAGAIN, -EMFILE, -ENFILE. -ESHUTDOWN: lost to a fork(2). */
+/* Any thread, before the first wait. -ENOMEM, -EAGAIN, -EMFILE, -ENFILE. -ESHUTDOWN: lost to a
+ * fork(2). */
 int filch__reactor_start(struct filch_runtime *rt);
 
 /* The closer, no worker runs, nobody waits: joins the thread, frees all. */
@@ -56,8 +58,8 @@ int filch__reactor_begin(struct filch_runtime *rt, struct filch__interest *inter
 /* On w's thread, out of work. True: something was reported. */
 bool filch__reactor_ask(struct filch__reactor *reactor, struct filch__worker *w);
 
-/* The same, asleep: blocks until there is a report or w is woken. False: somebody else has the role, and nothing
- * was done. */
+/* The same, asleep: blocks until there is a report or w is woken. False: somebody else has the
+ * role, and nothing was done. */
 bool filch__reactor_sleep(struct filch__reactor *reactor, struct filch__worker *w);
 
 /* Any thread, after w->idle was set to 0. */

@@ -16,8 +16,8 @@
 void filch__registry_init_process(void);
 void filch__registry_add(filch_runtime *rt);
 void filch__registry_remove(filch_runtime *rt);
-/* Any thread. The newest runtime, linked by next, or NULL. Until the unlock none of them ends, though
- * they may close, and none begins; nor does a fork(2). */
+/* Any thread. The newest runtime, linked by next, or NULL. Until the unlock none of them ends,
+ * though they may close, and none begins; nor does a fork(2). */
 filch_runtime *filch__registry_lock(void);
 void filch__registry_unlock(void);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A roster: what waits in no queue and on no fiber, so that the end of the runtime and a dump find
- * it. Each worker has one, and the threads outside together; the upper floor says what is on them. An
- * entry notes the roster that it is on, for another worker may take it off.
+ * it. Each worker has one, and the threads outside together; the upper floor says what is on them.
+ * An entry notes the roster that it is on, for another worker may take it off.
  */
 #ifndef FILCH_SCHED_ROSTER_H
 #define FILCH_SCHED_ROSTER_H

@@ -14,8 +14,8 @@
  *
  * Firing has two halves. `fire` is called with the wheel's lock held, so a disarm that comes later
  * finds it over: it must be short, take no lock, and touch no memory but what the timer's owner
- * keeps until the disarm has returned. After it the timer is not touched any more. What fire leaves in
- * *after, if anything, is called on the same thread without the lock; that its argument is still
+ * keeps until the disarm has returned. After it the timer is not touched any more. What fire leaves
+ * in *after, if anything, is called on the same thread without the lock; that its argument is still
  * there is up to a protocol of the owner's. Both run without a worker, and in a child of fork(2)
  * neither: there a timer is neither armed nor disarmed.
  */

@@ -127,8 +127,8 @@ static unsigned slot_at(uint64_t start, unsigned level)
 }
 
 /*
- * The slot that time gets to first, and its first tick; of several, the one on the highest level, whose
- * entries must move down before. False: there is none.
+ * The slot that time gets to first, and its first tick; of several, the one on the highest level,
+ * whose entries must move down before. False: there is none.
  */
 static bool first_slot(const struct filch__wheel *w, unsigned *slot, uint64_t *start)
 {

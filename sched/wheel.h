@@ -3,14 +3,15 @@
  * A hierarchical timing wheel: entries by the time at which they are due.
  *
  * After G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels: Data Structures for the
- * Efficient Implementation of a Timer Facility" (SOSP 1987). Time is cut into ticks of 2^14 ns; a slot of
- * level n is 64^n ticks wide, and a level has 128 of them, a ring. An entry that is less than 64^(n+1) ticks
- * ahead is put on level n or below. When time gets to a slot above level 0 its entries must have moved
- * down a level.
+ * Efficient Implementation of a Timer Facility" (SOSP 1987). Time is cut into ticks of 2^14 ns; a
+ * slot of level n is 64^n ticks wide, and a level has 128 of them, a ring. An entry that is less
+ * than 64^(n+1) ticks ahead is put on level n or below. When time gets to a slot above level 0 its
+ * entries must have moved down a level.
  *
- * A slot may hold a million entries, and to move them all at that moment would make those that are due then late
- * by as much. So they move before, while nothing is due, during the slot before theirs: a ring is twice
- * as long as what is put on it from above so that there is room for them beside the entries of the present slot.
+ * A slot may hold a million entries, and to move them all at that moment would make those that are
+ * due then late by as much. So they move before, while nothing is due, during the slot before
+ * theirs: a ring is twice as long as what is put on it from above so that there is room for them
+ * beside the entries of the present slot.
  *
  * No locks and no clock: one user at a time, who says what time it is. Memory is the user's.
  */
@@ -53,8 +54,8 @@ void filch__wheel_init(struct filch__wheel *w, int64_t now);
 
 /*
  * e is in no wheel. Any time will do: a past one is due at once, one after FILCH__WHEEL_LAST never.
- * Returns when to advance w for its sake: when it is due, which is `when` rounded up to a tick, or a past
- * time, or FILCH_NEVER; or earlier, when the many that it shares a slot with are to move.
+ * Returns when to advance w for its sake: when it is due, which is `when` rounded up to a tick, or
+ * a past time, or FILCH_NEVER; or earlier, when the many that it shares a slot with are to move.
  */
 int64_t filch__wheel_insert(struct filch__wheel *w, struct filch__wheel_entry *e, int64_t when);
 
@@ -67,9 +68,10 @@ static inline bool filch__wheel_has(const struct filch__wheel_entry *e)
 }
 
 /*
- * Takes out entries that are due at `now` and writes them to due, in the order of their ticks; and when
- * there are no more, moves others that will be. Handles at most `most` entries, in time proportional to that, so several calls may be
- * needed: until filch__wheel_next(w) > now. Returns how many it took out.
+ * Takes out entries that are due at `now` and writes them to due, in the order of their ticks; and
+ * when there are no more, moves others that will be. Handles at most `most` entries, in time
+ * proportional to that, so several calls may be needed: until filch__wheel_next(w) > now. Returns
+ * how many it took out.
  */
 unsigned filch__wheel_advance(struct filch__wheel *w, int64_t now, struct filch__wheel_entry **due,
                               unsigned most);

@@ -63,8 +63,8 @@ static struct filch__runnable *pick_pinned(struct filch__worker *w)
 
 /*
  * Among many fibers that have waited long each is in memory alone: its structure, its task, the top
- * of its stack and the way there through the page table. So those that come next are fetched, some at
- * a time, for the CPU walks through the page table for several at once: first the structures of
+ * of its stack and the way there through the page table. So those that come next are fetched, some
+ * at a time, for the CPU walks through the page table for several at once: first the structures of
  * the next but one turn, then the stacks of the next turn, for which the structures must be there.
  */
 static void fetch_ahead(const struct filch__deque *ready)

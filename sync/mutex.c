@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state says whether somebody has the mutex, and whether others wait; who wait are a list under the
- * guard, a spin lock, and so is WAITED.
+ * The state says whether somebody has the mutex, and whether others wait; who wait are a list under
+ * the guard, a spin lock, and so is WAITED.
  *     0 -> LOCKED               lock, any thread
  *     LOCKED -> 0               unlock, of whoever has it
  *     LOCKED -> LOCKED|WAITED   with the guard: who waits enters the list

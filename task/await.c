@@ -61,7 +61,8 @@ static int await_on_thread(struct filch__watch *watch, int64_t deadline)
         return -ENOMEM;
     filch_waker waker = {&filch__waker_thread, sleeper};
     for (;;) {
-        /* Before the poll, whose look at its event a wake must come after: then it is seen below. */
+        /* Before the poll, whose look at its event a wake must come after: then it is seen below.
+         * */
         (void)filch__exchange_acq_rel(&sleeper->woken, 0);
         if (watch->ready(watch, &waker))
             return 0;

@@ -15,8 +15,8 @@ struct filch__watch {
 };
 
 /*
- * me: the calling fiber, NULL on a thread. Waits until ready says so: 0. Nothing else ends what is watched:
- * -ECANCELED, looked at before each poll; -ETIMEDOUT, after a poll; -ENOMEM, -EAGAIN.
+ * me: the calling fiber, NULL on a thread. Waits until ready says so: 0. Nothing else ends what is
+ * watched: -ECANCELED, looked at before each poll; -ETIMEDOUT, after a poll; -ENOMEM, -EAGAIN.
  */
 int filch__await(struct filch__watch *watch, struct filch__fiber *me, int64_t deadline);
 

@@ -16,10 +16,11 @@
 #define MANY 512
 
 /*
- * Interrupts begun under locks and brought to their end without. Fibers that were suspended, and tasks
- * without a stack, stand still, and so their tasks and runtimes live, until they are queued: they may wait for many others,
- * so that who is woken early does not want the locks of a scope whose children are still being told.
- * For those that were running one heavy barrier will do (fibers.h).
+ * Interrupts begun under locks and brought to their end without. Fibers that were suspended, and
+ * tasks without a stack, stand still, and so their tasks and runtimes live, until they are queued:
+ * they may wait for many others, so that who is woken early does not want the locks of a scope
+ * whose children are still being told. For those that were running one heavy barrier will do
+ * (fibers.h).
  */
 struct interrupts {
     struct filch__runnable *suspended, *last; /* fibers' `resume` and tasks, by next, in order */

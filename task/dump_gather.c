@@ -73,8 +73,8 @@ static bool look_at_queued(void *ctx, struct filch__runnable *r)
     return true;
 }
 
-/* A task without a stack that is in no poll; else its fiber describes it. False: it was listed before, or
- * there is no memory. */
+/* A task without a stack that is in no poll; else its fiber describes it. False: it was listed
+ * before, or there is no memory. */
 static bool list_stackless(struct filch__snapshot *s, struct filch__stackless *t)
 {
     uint32_t known = filch__snapshot_find(s, &t->task);
@@ -98,8 +98,8 @@ static bool list_stackless(struct filch__snapshot *s, struct filch__stackless *t
 }
 
 /*
- * Some at a time, oldest first, each then put before the newest: so the walk goes on where it stopped, and has
- * been round when it meets one that it has listed.
+ * Some at a time, oldest first, each then put before the newest: so the walk goes on where it
+ * stopped, and has been round when it meets one that it has listed.
  */
 static void look_at_roster(struct filch__snapshot *s, struct filch__roster *roster)
 {

@@ -2,9 +2,9 @@
 /*
  * Reads, writes, accepts and connects that wait.
  *
- * Each is tried first, without blocking whatever mode the descriptor is in, and only what would block waits. The
- * ways to do so: for sockets MSG_DONTWAIT; for the rest RWF_NOWAIT, where the kernel knows it for this
- * kind of file; else the plain call after a wait.
+ * Each is tried first, without blocking whatever mode the descriptor is in, and only what would
+ * block waits. The ways to do so: for sockets MSG_DONTWAIT; for the rest RWF_NOWAIT, where the
+ * kernel knows it for this kind of file; else the plain call after a wait.
  */
 #define _GNU_SOURCE 1
 #include <filch/fd.h>

@@ -4,8 +4,8 @@
  *
  *     NEW -> PENDING    its first poll
  *     NEW, PENDING -> READY or DROPPED, and then its drop runs: the last that touches it
- * BUSY beside NEW or PENDING: it is being polled or awaited. The word is no lock: it catches a second
- * user where it can.
+ * BUSY beside NEW or PENDING: it is being polled or awaited. The word is no lock: it catches a
+ * second user where it can.
  */
 #ifndef FILCH_TASK_FUTURE_H
 #define FILCH_TASK_FUTURE_H

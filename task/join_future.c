@@ -9,7 +9,8 @@ static filch_join_future *join_of(filch_future *f)
     return (filch_join_future *)(void *)f;
 }
 
-/* True: the task, which has not ended, knows it no more. False: it will be woken, if it was not yet. */
+/* True: the task, which has not ended, knows it no more. False: it will be woken, if it was not
+ * yet. */
 static bool withdraw(filch_join_future *j)
 {
     if (filch__state_remove_joiner(&j->handle->state) == FILCH__JOIN_FINISHED)
@@ -45,7 +46,8 @@ static int poll_join(filch_future *self, const filch_waker *waker)
     return rc == FILCH_PENDING ? -EOVERFLOW : rc;
 }
 
-/* Not ready: the handle is the caller's again. An end that comes just now must be done with the waker. */
+/* Not ready: the handle is the caller's again. An end that comes just now must be done with the
+ * waker. */
 static void drop_join(filch_future *self)
 {
     filch_join_future *j = join_of(self);

@@ -131,8 +131,8 @@ struct filch__fiber *filch__region_ring(struct filch__region *r)
     struct filch__fiber *fiber = r->waiter;
     struct filch__worker *w = filch__worker_current();
     r->waiter = NULL;
-    /* The opener takes the lock before it goes on, so it is there until the lock is left; after that
-     * its fiber is, where this thread is a worker of its runtime. */
+    /* The opener takes the lock before it goes on, so it is there until the lock is left; after
+     * that its fiber is, where this thread is a worker of its runtime. */
     if (filch__likely(fiber && w && w->rt == fiber->rt))
         return fiber;
     if (fiber) {

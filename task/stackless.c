@@ -116,8 +116,8 @@ static void tell_all(struct filch__roster *roster)
     filch__spin_unlock(&roster->lock);
 }
 
-/* What comes onto a roster later was queued after `closing` was set, and sees it in its first turn: its
- * runtime's spawn took the roster's lock after this. */
+/* What comes onto a roster later was queued after `closing` was set, and sees it in its first turn:
+ * its runtime's spawn took the roster's lock after this. */
 static void runtime_closes(filch_runtime *rt)
 {
     for (uint32_t i = 0; i < rt->worker_count; i++)

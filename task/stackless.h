@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tasks without a stack: a future that was moved into a task's block, and is polled where it is each time that
- * its waker is woken (turn.h). A poll is a plain call on the worker's fiber, which has the task as its own
- * meanwhile; should it suspend, the fiber is a strand of the task like that of a stolen job. Between polls the task is
- * in no queue and on no fiber: the roster of the worker that spawned it knows it.
+ * Tasks without a stack: a future that was moved into a task's block, and is polled where it is
+ * each time that its waker is woken (turn.h). A poll is a plain call on the worker's fiber, which
+ * has the task as its own meanwhile; should it suspend, the fiber is a strand of the task like that
+ * of a stolen job. Between polls the task is in no queue and on no fiber: the roster of the worker
+ * that spawned it knows it.
  *
  * An abort or a cancel is a wake after the flag: the turn that follows drops the future.
  */
@@ -44,12 +45,13 @@ static inline filch_future *filch__stackless_future(struct filch__stackless *s)
     return (filch_future *)(void *)s->future;
 }
 
-/* Of a task that is otherwise complete, before it is queued: moves the future in. w: filch__worker_of the
- * runtime. */
+/* Of a task that is otherwise complete, before it is queued: moves the future in. w:
+ * filch__worker_of the runtime. */
 void filch__stackless_begin(struct filch_handle *t, struct filch__worker *w, filch_future *f,
                             size_t size);
 
-/* The two halves of a wake, by who may touch the task. True: it stays until it was queued, which the caller owes. */
+/* The two halves of a wake, by who may touch the task. True: it stays until it was queued, which
+ * the caller owes. */
 __attribute__((warn_unused_result)) static inline bool
 filch__stackless_claim(struct filch_handle *t)
 {

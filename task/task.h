@@ -17,8 +17,8 @@
 #include <string.h>
 
 /*
- * Who waits for a task's end: the address of its fiber, if that is one of the task's own runtime; or
- * of what is tagged.
+ * Who waits for a task's end: the address of its fiber, if that is one of the task's own runtime;
+ * or of what is tagged.
  */
 enum {
     FILCH__JOINER_FOREIGN = 1, /* a fiber of another runtime */
@@ -109,10 +109,11 @@ struct filch__fiber *filch__task_run_started(struct filch__runnable *r);
 /* Run function of a task that has a fiber of its own: moves there first. */
 struct filch__fiber *filch__task_run_own(struct filch__runnable *r);
 
-/* After fn has returned, or a poll: runs what was deferred, and ends the process where a frame is open. */
+/* After fn has returned, or a poll: runs what was deferred, and ends the process where a frame is
+ * open. */
 void filch__task_clean_up(struct filch_handle *t, struct filch__fiber *fiber);
-/* The end of a task that has its result, on the fiber that ran it. Returns the fiber to go on with, or
- * NULL. */
+/* The end of a task that has its result, on the fiber that ran it. Returns the fiber to go on with,
+ * or NULL. */
 struct filch__fiber *filch__task_finish(struct filch_handle *t);
 
 /* filch_spawn_with and filch_scope_spawn_with: scope may be NULL. */
@@ -168,8 +169,8 @@ int filch__task_await_end(struct filch_handle *t, bool cancellable);
  * -ESHUTDOWN: it never comes. */
 int filch__task_await_release(const struct filch_handle *t);
 
-/* Consumes the handle of a task that was awaited, moves the result to out if that is not NULL, and returns
- * what the task returned. */
+/* Consumes the handle of a task that was awaited, moves the result to out if that is not NULL, and
+ * returns what the task returned. */
 int filch__task_take(struct filch_handle *h, void *out);
 
 #endif

@@ -179,8 +179,8 @@ void filch__waker_claim(const filch_waker *w, struct filch__after *after)
 }
 
 /*
- * The handler may have interrupted a worker at any point of its own queues: so nothing but the injector, which
- * takes one compare and swap, whoever calls.
+ * The handler may have interrupted a worker at any point of its own queues: so nothing but the
+ * injector, which takes one compare and swap, whoever calls.
  */
 static void queue_from_signal(filch_runtime *rt, struct filch__runnable *r,
                               struct filch__worker *pinned)

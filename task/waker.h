@@ -4,9 +4,9 @@
  *
  * A fiber's waker is its park token (sched/fibers.h): fibers live as long as their runtime, so a
  * wake that comes late is one without cause to whatever the fiber does by then. A clone holds the
- * memory of the runtime, and each wake by it is a visit (sched/admission.h), for the runtime may end
- * at any time. A thread's waker is a word that the thread sleeps on, and keeps until it ends and no
- * clone is left. A task's waker is its turn (turn.h); a clone is a reference of the task.
+ * memory of the runtime, and each wake by it is a visit (sched/admission.h), for the runtime may
+ * end at any time. A thread's waker is a word that the thread sleeps on, and keeps until it ends
+ * and no clone is left. A task's waker is its turn (turn.h); a clone is a reference of the task.
  */
 #ifndef FILCH_TASK_WAKER_H
 #define FILCH_TASK_WAKER_H
@@ -42,9 +42,9 @@ static inline bool filch__waker_has_claim(const filch_waker *w)
 }
 
 /*
- * Of such a one, by who holds the lock under which a future leaves its waker, so that the waker is good: the
- * first half. What is to be done without the lock is left in *after: what that names stands still until
- * then, and need not be known to the future any more.
+ * Of such a one, by who holds the lock under which a future leaves its waker, so that the waker is
+ * good: the first half. What is to be done without the lock is left in *after: what that names
+ * stands still until then, and need not be known to the future any more.
  */
 void filch__waker_claim(const filch_waker *w, struct filch__after *after);
 

@@ -52,8 +52,8 @@ static int64_t round_up(int64_t t)
     return t <= 0 ? 0 : ((t - 1) | (TICK - 1)) + 1;
 }
 
-/* What is past may be put off to the tick that the wheel got to, which is not after now. Where it is in a
- * crowd the wheel may ask for a look before. */
+/* What is past may be put off to the tick that the wheel got to, which is not after now. Where it
+ * is in a crowd the wheel may ask for a look before. */
 static void insert(struct item *i, int64_t when)
 {
     int64_t exact = when > FILCH__WHEEL_LAST ? NEVER : round_up(when);
@@ -312,6 +312,32 @@ static void crowded_slot(void)
     }
 }
 
+/*
+ * What was in a crowd far ahead has moved when the first of it is due, so that it is not late: who
+ * follows next finds what is due behind no more than the few of a slot of each level.
+ */
+static void crowds_move_before(void)
+{
+    enum { FEW = FILCH__WHEEL_LEVELS * FILCH__WHEEL_CROWD };
+    for (int level = 2; level < 5; level++) {
+        int64_t width = TICK << (FILCH__WHEEL_DIGIT * level);
+        begin(0);
+        for (int i = 0; i < ENTRIES; i++) /* one slot of this level */
+            insert(&m.item[i], 5 * width + i * (width / ENTRIES));
+        uint64_t fired = m.fired;
+        int64_t last = INT64_MIN;
+        while (first_due() != NEVER) {
+            int64_t next = filch__wheel_next(&m.wheel);
+            m.now = next > m.now ? next : m.now;
+            bool due = first_due() <= m.now;
+            uint64_t before = m.fired;
+            advance_once(FEW, &last);
+            CHECK(!due || m.fired > before);
+        }
+        CHECK(m.fired - fired == ENTRIES);
+    }
+}
+
 int main(void)
 {
     run_case("random operations", random_operations);
@@ -320,5 +346,6 @@ int main(void)
     run_case("followed for years", follow_for_years);
     run_case("never", never);
     run_case("more in a slot than one call moves", crowded_slot);
+    run_case("crowds move before they are due", crowds_move_before);
     return summary();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which file descriptors are ready: the kernel's epoll, where each registration reports once and is then
- * silent until it is set again. A registration is of the open file, not of the number alone: it goes when the
- * last descriptor of the file is closed.
+ * Which file descriptors are ready: the kernel's epoll, where each registration reports once and is
+ * then silent until it is set again. A registration is of the open file, not of the number alone:
+ * it goes when the last descriptor of the file is closed.
  */
 #ifndef FILCH_SCHED_OS_POLLER_H
 #define FILCH_SCHED_OS_POLLER_H
@@ -20,9 +20,9 @@ int filch__poller_open(void);
 void filch__poller_close(int poller);
 
 /*
- * Any thread. From now on, and also if that is so already, the events of fd are reported once, with the
- * cookie. add: it is not registered, else it is. -EEXIST, -ENOENT: that was wrong. -EBADF: fd is not open.
- * -EPERM: it is of a kind that is always ready. -ENOMEM, -ENOSPC: too many.
+ * Any thread. From now on, and also if that is so already, the events of fd are reported once, with
+ * the cookie. add: it is not registered, else it is. -EEXIST, -ENOENT: that was wrong. -EBADF: fd
+ * is not open. -EPERM: it is of a kind that is always ready. -ENOMEM, -ENOSPC: too many.
  */
 int filch__poller_set(int poller, int fd, bool add, uint32_t events, uint64_t cookie);
 /* Any thread, once for fd: each write to it is reported, for ever. -ENOMEM, -ENOSPC. */
@@ -34,7 +34,8 @@ void filch__poller_remove(int poller, int fd);
  * block false it does not wait. */
 int filch__poller_wait(int poller, struct filch__ready *ready, int most, bool block);
 
-/* Blocks the thread until one of the events is there: which; -ETIMEDOUT at the deadline, -EBADF, -ENOMEM. */
+/* Blocks the thread until one of the events is there: which; -ETIMEDOUT at the deadline, -EBADF,
+ * -ENOMEM. */
 int filch__poller_wait_one(int fd, uint32_t events, int64_t deadline);
 
 #endif

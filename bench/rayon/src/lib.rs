@@ -144,7 +144,7 @@ fn uts(tree: Tree, node: &UtsNode) -> u64 {
 
 #[no_mangle]
 pub extern "C" fn peer_version() -> *const c_char {
-    concat!(env!("BENCH_RAYON_VERSION"), "\0").as_ptr().cast()
+    concat!(env!("BENCH_VERSION"), "\0").as_ptr().cast()
 }
 
 #[no_mangle]

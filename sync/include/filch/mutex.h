@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A mutex that may be held over any wait: who must wait for it suspends its task, or blocks its thread, and
- * leaves the worker to others. Those who wait get it in the order in which they came.
+ * A mutex that may be held over any wait: who must wait for it suspends its task, or blocks its
+ * thread, and leaves the worker to others. Those who wait get it in the order in which they came.
  *
  *     static filch_mutex mutex = FILCH_MUTEX;
  *     ...
@@ -33,8 +33,8 @@ typedef struct filch_mutex {
     }
 
 /*
- * In a task: suspends until the mutex is the caller's; on another thread: blocks it. 0. Without the mutex:
- * -EINVAL: m is NULL; -ECANCELED: the caller was cancelled; -ENOMEM as filch_await.
+ * In a task: suspends until the mutex is the caller's; on another thread: blocks it. 0. Without the
+ * mutex: -EINVAL: m is NULL; -ECANCELED: the caller was cancelled; -ENOMEM as filch_await.
  */
 FILCH_API int filch_mutex_lock(filch_mutex *m);
 
@@ -44,8 +44,8 @@ FILCH_API int filch_mutex_try_lock(filch_mutex *m);
 /* Any thread or task, for whoever has it; does not suspend. -EPERM: nobody has it. */
 FILCH_API int filch_mutex_unlock(filch_mutex *m);
 
-/* Locking as a future: 0 once the mutex is the caller's. Dropped before, it has not taken it, or gives it
- * back. */
+/* Locking as a future: 0 once the mutex is the caller's. Dropped before, it has not taken it, or
+ * gives it back. */
 typedef struct filch_lock_future {
     filch_future future;
     filch_mutex *mutex;

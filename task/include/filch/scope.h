@@ -16,9 +16,9 @@
  *         return filch_scope_close(&s);          // 0, the first failure, or -ETIMEDOUT
  *     }
  *
- * Cancellation is level-triggered: until the scope's end each wait and each checkpoint in it returns
- * -ECANCELED, which says that what was asked for did not happen. Inside a shield (shield.h) it is not
- * seen.
+ * Cancellation is level-triggered: until the scope's end each wait and each checkpoint in it
+ * returns -ECANCELED, which says that what was asked for did not happen. Inside a shield (shield.h)
+ * it is not seen.
  *
  * Whatever comes first at the scope decides what its close returns:
  *     a failure                         the child's code, and with FILCH_FAIL_FAST the rest is cancelled
@@ -90,17 +90,18 @@ typedef struct filch_scope_options {
  * Opens a scope. In a task or on any thread; does not suspend. o may be NULL. Must be closed by the
  * same task (and in the same forked job), or thread, after what was opened inside of it; a task or
  * thread that ends with a scope open ends the process with a line that says so. On a thread outside
- * a cancel does not reach the thread's own waits, but for filch_scope_next. -EINVAL: an option is out
- * of range, or a callback of the runtime calls, which is no task. -EBUSY: s is open. -ENOMEM;
- * -EAGAIN: no thread for the timers. -ESHUTDOWN: the runtime is being destroyed, or lost to a fork(2).
+ * a cancel does not reach the thread's own waits, but for filch_scope_next. -EINVAL: an option is
+ * out of range, or a callback of the runtime calls, which is no task. -EBUSY: s is open. -ENOMEM;
+ * -EAGAIN: no thread for the timers. -ESHUTDOWN: the runtime is being destroyed, or lost to a
+ * fork(2).
  */
 FILCH_API int filch_scope_open(filch_scope *s, const filch_scope_options *o);
 
 /*
  * Starts fn(arg) as a child of the scope. Like filch_spawn, from any thread or task while the scope
  * is open, also by its children while its opener waits in close. With h == NULL a result is dropped
- * at its end, or kept for filch_scope_next; else the handle may outlive the scope. -EINVAL: the scope
- * is not open, or the option `runtime` names another one than the scope's.
+ * at its end, or kept for filch_scope_next; else the handle may outlive the scope. -EINVAL: the
+ * scope is not open, or the option `runtime` names another one than the scope's.
  */
 FILCH_API int filch_scope_spawn(filch_scope *s, filch_handle **h, filch_fn *fn, void *arg);
 FILCH_API int filch_scope_spawn_with(filch_scope *s, filch_handle **h, const filch_spawn_options *o,
@@ -110,28 +111,28 @@ FILCH_API int filch_scope_spawn_future(filch_scope *s, filch_handle **h,
                                        const filch_spawn_options *o, filch_future *f, size_t size);
 
 /*
- * Cancels everything in the scope, and says why: reason is yours, and readable by the cancelled. Any
- * thread or task, while s is valid memory; returns when all was told, waits for nobody. 0 also where
- * it was cancelled before: the first reason stays. -EINVAL: the scope has closed.
+ * Cancels everything in the scope, and says why: reason is yours, and readable by the cancelled.
+ * Any thread or task, while s is valid memory; returns when all was told, waits for nobody. 0 also
+ * where it was cancelled before: the first reason stays. -EINVAL: the scope has closed.
  */
 FILCH_API int filch_scope_cancel(filch_scope *s, int reason);
 
 /*
  * Waits for every child, then runs what filch_scope_defer registered, and closes the scope. Returns
- * what the table above says. By its opener; suspends, or blocks a thread; not cut short by a cancel,
- * which makes its children end. Without effect: -EINVAL: not open. -EPERM: another task, job or
- * thread opened it. -EBUSY: something is open inside of it, or a job was forked there and not synced.
- * Closed, but nobody was waited for: -ESHUTDOWN: the runtime is lost to a fork(2).
+ * what the table above says. By its opener; suspends, or blocks a thread; not cut short by a
+ * cancel, which makes its children end. Without effect: -EINVAL: not open. -EPERM: another task,
+ * job or thread opened it. -EBUSY: something is open inside of it, or a job was forked there and
+ * not synced. Closed, but nobody was waited for: -ESHUTDOWN: the runtime is lost to a fork(2).
  */
 FILCH_API int filch_scope_close(filch_scope *s);
 
 /*
  * Of a scope with `collect`: the next child that ended, in the order of ending. *ended is the
- * caller's, and its join need not wait; where the scope is cancelled join it inside a shield. Children
- * with a handle of their own are not among them; those not taken are dropped at the close. By the
- * opener; may suspend. The scope's own cancel does not cut it short: the children end soon, and are
- * handed out. -ENOENT: no child is left. -ECANCELED: what encloses the scope is cancelled. -EINVAL:
- * not open, or without `collect`. -EPERM, -EBUSY, -ESHUTDOWN: as filch_scope_close.
+ * caller's, and its join need not wait; where the scope is cancelled join it inside a shield.
+ * Children with a handle of their own are not among them; those not taken are dropped at the close.
+ * By the opener; may suspend. The scope's own cancel does not cut it short: the children end soon,
+ * and are handed out. -ENOENT: no child is left. -ECANCELED: what encloses the scope is cancelled.
+ * -EINVAL: not open, or without `collect`. -EPERM, -EBUSY, -ESHUTDOWN: as filch_scope_close.
  */
 FILCH_API int filch_scope_next(filch_scope *s, filch_handle **ended);
 
@@ -147,8 +148,8 @@ FILCH_API int64_t filch_deadline(void);
 
 /*
  * Runs fn(arg) when the scope closes, after the children's end, the newest first, on the opener, in
- * what encloses the scope. Any thread or task while the scope is open. -ENOMEM. -EINVAL: fn is NULL,
- * or the scope is not open.
+ * what encloses the scope. Any thread or task while the scope is open. -ENOMEM. -EINVAL: fn is
+ * NULL, or the scope is not open.
  */
 FILCH_API int filch_scope_defer(filch_scope *s, void (*fn)(void *arg), void *arg);
 
@@ -163,8 +164,8 @@ FILCH_API bool filch_scope_cancelled(const filch_scope *s);
  */
 FILCH_API const uint32_t *filch_scope_flag(filch_scope *s);
 /*
- * An eventfd that becomes readable when the scope is cancelled; the scope's, which closes it. Not to
- * be written. Any thread while the scope is open. -EMFILE, -ENFILE, -ENOMEM; -EINVAL: not open.
+ * An eventfd that becomes readable when the scope is cancelled; the scope's, which closes it. Not
+ * to be written. Any thread while the scope is open. -EMFILE, -ENFILE, -ENOMEM; -EINVAL: not open.
  */
 FILCH_API int filch_scope_event(filch_scope *s);
 

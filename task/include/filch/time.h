@@ -24,8 +24,8 @@ FILCH_API int64_t filch_now(void);
 FILCH_API int filch_sleep(int64_t nanoseconds);
 FILCH_API int filch_sleep_until(int64_t deadline);
 
-/* A time as a future: 0 when it has come. Off tasks its timer is the default runtime's. -ENOMEM, -EAGAIN as
- * above. */
+/* A time as a future: 0 when it has come. Off tasks its timer is the default runtime's. -ENOMEM,
+ * -EAGAIN as above. */
 typedef struct filch_sleep_future {
     filch_future future;
     int64_t deadline;
@@ -66,9 +66,9 @@ typedef struct filch_interval {
 FILCH_API int filch_interval_init(filch_interval *i, int64_t period, filch_tick_policy policy);
 
 /*
- * The next tick; when it is ready its result is how many were missed and left out before it. While it is
- * pending (a select that another branch won) it is the same future, and the interval stays in place;
- * drop it before the interval's memory goes.
+ * The next tick; when it is ready its result is how many were missed and left out before it. While
+ * it is pending (a select that another branch won) it is the same future, and the interval stays in
+ * place; drop it before the interval's memory goes.
  */
 FILCH_API filch_future *filch_interval_tick(filch_interval *i);
 

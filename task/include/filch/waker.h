@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Wakers: how a future that was pending says that it should be polled again. Whoever polls hands one
- * to the future; the future keeps it where the event that it waits for will find it.
+ * Wakers: how a future that was pending says that it should be polled again. Whoever polls hands
+ * one to the future; the future keeps it where the event that it waits for will find it.
  *
  *     static int poll(filch_future *self, const filch_waker *waker)
  *     {
@@ -14,9 +14,10 @@
  *     ... filch_wake(&reply->waker);     // on any thread
  *
  * What a poll gets is borrowed: it may be copied, and used until the future is polled again, is
- * ready, or its drop has returned. A clone is owned: it may be used at any time, from any thread, any
- * number of times, also when the task and its runtime are gone, until it is dropped. A wake of what
- * has ended does nothing; one too many is harmless: the future is polled and says again that it is pending.
+ * ready, or its drop has returned. A clone is owned: it may be used at any time, from any thread,
+ * any number of times, also when the task and its runtime are gone, until it is dropped. A wake of
+ * what has ended does nothing; one too many is harmless: the future is polled and says again that
+ * it is pending.
  */
 #ifndef FILCH_WAKER_H
 #define FILCH_WAKER_H
@@ -27,8 +28,8 @@ FILCH_BEGIN_DECLS
 
 typedef struct filch_waker filch_waker;
 
-/* For wakers of your own, to poll filch's futures from an event loop of yours. All are called from any
- * thread, perhaps under a lock of the future, and must not block. */
+/* For wakers of your own, to poll filch's futures from an event loop of yours. All are called from
+ * any thread, perhaps under a lock of the future, and must not block. */
 typedef struct filch_waker_ops {
     void (*wake)(void *data);
     filch_waker (*clone)(void *data); /* gives an owned one */

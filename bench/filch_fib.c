@@ -2,8 +2,8 @@
 
 /*
  * fib on filch. In a file of its own because what the compiler makes of a recursion this small
- * depends on what else is in the unit: among other functions it unrolls fib_job into itself and saves
- * twice the registers, at a third more per fork.
+ * depends on what else is in the unit: among other functions it unrolls fib_job into itself and
+ * saves twice the registers, at a third more per fork.
  */
 
 #include "bench/filch_peer.h"

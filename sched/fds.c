@@ -17,6 +17,8 @@ struct filch__fd_entry {
     /* Under lock. */
     uint32_t generation;
     bool registered;
+    bool haunted;              /* what was registered before may be so still: fds.h */
+    struct filch__file_id now; /* while it is haunted: what is registered */
     struct filch__link waiting;
 };
 
@@ -129,6 +131,7 @@ static void turn_away(struct filch__fd_entry *entry)
     filch__link_splice(&waiting, &entry->waiting);
     entry->generation++;
     entry->registered = false;
+    entry->haunted = true;
     while (!filch__link_empty(&waiting)) {
         int n = fire(&waiting, 0, -EBADF, after, BATCH);
         filch__spin_unlock(&entry->lock);
@@ -137,18 +140,40 @@ static void turn_away(struct filch__fd_entry *entry)
     }
 }
 
+static bool is_another(const struct filch__fd_entry *entry, int fd)
+{
+    struct filch__file_id id = filch__poller_identify(fd);
+    return id.device != entry->now.device || id.number != entry->now.number;
+}
+
+static int add(int poller, struct filch__fd_entry *entry, int fd, uint32_t events)
+{
+    int rc = filch__poller_set(poller, fd, true, events, cookie_of(fd, entry));
+    if (rc == -EEXIST) { /* registered before, at an earlier time of the number */
+        filch__poller_remove(poller, fd);
+        rc = filch__poller_set(poller, fd, true, events, cookie_of(fd, entry));
+    }
+    if (entry->haunted)
+        entry->now = filch__poller_identify(fd);
+    return rc;
+}
+
 /* Sets the registration for those who wait, and for `events`. */
 static int set(int poller, struct filch__fd_entry *entry, int fd, uint32_t events)
 {
     uint32_t all = wanted(entry) | events;
-    int rc = filch__poller_set(poller, fd, !entry->registered, all, cookie_of(fd, entry));
-    if (rc == -ENOENT || rc == -EBADF || rc == -EPERM)
-        turn_away(entry);
-    all = wanted(entry) | events; /* somebody may have come meanwhile */
-    if (rc == -ENOENT && all)
-        rc = filch__poller_set(poller, fd, true, all, cookie_of(fd, entry));
-    if (rc == -EEXIST)
+    int rc = -ENOENT;
+    if (entry->registered && !(filch__unlikely(entry->haunted) && is_another(entry, fd)))
         rc = filch__poller_set(poller, fd, false, all, cookie_of(fd, entry));
+    if (rc == -ENOENT && !entry->registered)
+        rc = add(poller, entry, fd, all);
+    if (rc == -ENOENT || rc == -EBADF || rc == -EPERM) {
+        bool again = entry->registered && rc == -ENOENT;
+        turn_away(entry);
+        all = wanted(entry) | events; /* somebody may have come meanwhile */
+        if (again && all)
+            rc = add(poller, entry, fd, all);
+    }
     if (rc == 0)
         entry->registered = true;
     return rc;
@@ -180,16 +205,21 @@ bool filch__fds_forget(struct filch__interest *interest)
     return !waits;
 }
 
-void filch__fds_close(struct filch__fds *fds, int fd)
+int filch__fds_close(struct filch__fds *fds, int fd)
 {
-    if (fd < 0 || fd >> CHUNK_SHIFT >= FILCH__FDS_CHUNKS || !find(fds, fd))
-        return;
-    struct filch__fd_entry *entry = find(fds, fd);
+    bool known = fd >= 0 && fd >> CHUNK_SHIFT < FILCH__FDS_CHUNKS;
+    struct filch__fd_entry *entry = known ? find(fds, fd) : NULL;
+    if (!entry)
+        return filch__poller_close_file(fd);
     filch__spin_lock(&entry->lock);
-    if (entry->registered)
+    while (entry->registered || !filch__link_empty(&entry->waiting)) {
         filch__poller_remove(fds->poller, fd);
-    turn_away(entry);
+        turn_away(entry);
+    }
+    /* Still with the lock: a wait that begins now finds it closed. */
+    int rc = filch__poller_close_file(fd);
     filch__spin_unlock(&entry->lock);
+    return rc;
 }
 
 void filch__fds_report(struct filch__fds *fds, const struct filch__ready *ready)

@@ -14,6 +14,10 @@
  * out of date, because it was fetched before the registration was set anew, wakes in vain: who
  * wants to be sure looks again.
  *
+ * The registration of an old file outlives its number where the file is open elsewhere, by a dup or
+ * in a child process, and nobody can take it away then. So from the first change on the entry is
+ * haunted: a registration that is there proves nothing, and the file's identity is looked at too.
+ *
  * An entry's list and the fields of those in it are under the entry's lock, a spin lock that is
  * held over the system call that sets a registration. A wait is forgotten by taking it out of the
  * list; what was set stays so, and reports into the void once at most.
@@ -63,8 +67,8 @@ int filch__fds_begin(struct filch__fds *fds, struct filch__interest *interest, i
  * True: it has fired. */
 bool filch__fds_forget(struct filch__interest *interest);
 
-/* Any thread. fd is about to be closed: whoever waits for it learns -EBADF. */
-void filch__fds_close(struct filch__fds *fds, int fd);
+/* Any thread. Closes fd; whoever waits for it learns -EBADF. What close(2) says. */
+int filch__fds_close(struct filch__fds *fds, int fd);
 
 /* Any thread: what the poller has reported. */
 void filch__fds_report(struct filch__fds *fds, const struct filch__ready *ready);

@@ -244,13 +244,14 @@ int filch__park_prepare(void)
 
 static bool take_token(struct filch__fiber *me)
 {
-    return filch__load_relaxed(&me->wait) == FILCH__NOTIFIED &&
+    return filch__park_is_over(me) &&
            filch__exchange_acq_rel(&me->wait, FILCH__RUNNING) == FILCH__NOTIFIED;
 }
 
 int filch__park(void)
 {
     struct filch__fiber *me = filch__fiber_current();
+    me->parks++;
     if (take_token(me))
         return 0;
     if (!can_leave(me->worker))
@@ -268,6 +269,7 @@ void filch__park_for(struct filch__runnable *first)
 {
     struct filch__fiber *me = filch__fiber_current();
     struct filch__worker *w = me->worker;
+    me->parks++;
     w->handoff = first;
     filch__store_relaxed(&me->waiting.since, -w->clock);
     leave_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), suspend_left_plainly);

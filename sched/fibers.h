@@ -23,7 +23,8 @@
  *     interrupt  SUSPENDED -> RUNNING at once, or else RUNNING -> NOTIFIED for common parks, then
  *                I: interrupted = 1    heavy barrier   W: SUSPENDED -> RUNNING if it is that by now
  * Either L sees I or W sees S. The fiber itself takes `interrupted` away, when it runs again and
- * before it looks at what it waited for. Tokens of anybody else that are lost were without cause.
+ * before it looks at what it waited for. Tokens of anybody else that are lost were without cause,
+ * or who waits for them counts his parks (task/await.c).
  *
  * The structures of fibers are freed only with their runtime's memory, though their stacks may go
  * earlier: a thief may look at the fiber that a worker ran a moment ago, and wakers name fibers.
@@ -64,6 +65,7 @@ struct filch__fiber {
     struct filch__frame *frame;   /* the innermost: frames.h */
     struct filch__worker *pinned; /* resumes only there; set before the fiber can suspend */
     bool own_size;                /* (o) its stack was made for one task, do not reuse it */
+    uint32_t parks;               /* (o) how often it was parked: await.c */
     struct filch__context context; /* (o) its first word ends the line */
 
     uint32_t offered; /* `offer` is queued */
@@ -150,6 +152,12 @@ void filch__fibers_free(struct filch_runtime *rt);
  * 0, or -ENOMEM: there is no other fiber to go on with; nothing happened.
  */
 int filch__park(void);
+
+/* On fiber `me`: its next park would return at once. */
+static inline bool filch__park_is_over(const struct filch__fiber *me)
+{
+    return filch__load_relaxed(&me->wait) == FILCH__NOTIFIED;
+}
 
 /* On a fiber, before a wait that must not fail: 0: its next parks will not. Or -ENOMEM. */
 int filch__park_prepare(void);

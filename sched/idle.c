@@ -198,7 +198,7 @@ static bool wake(struct filch__worker *w)
     if (!filch__load_relaxed(&w->idle) || !leave_sleepers(w))
         return false;
     filch__parker_wake(&w->parker);
-    struct filch__reactor *reactor = filch__reactor_of(w->rt);
+    struct filch__reactor *reactor = filch__load_seq_cst(&w->rt->reactor);
     if (reactor)
         filch__reactor_wake(reactor, w);
     return true;

@@ -189,7 +189,7 @@ static int create(struct filch_runtime *rt)
         discard(reactor);
         return rc;
     }
-    filch__store_release(&rt->reactor, reactor);
+    filch__store_seq_cst(&rt->reactor, reactor);
     return 0;
 }
 

@@ -12,7 +12,8 @@
  * reports.
  *     P, about to block:       role = P       load P's `idle`; still set: block
  *     W, waking worker P:      P's idle = 0   load role; if it is P: ring the bell
- * All are sequentially consistent, so one of them sees the other. A ring that P did not need wakes the next one that blocks, in vain.
+ * All are sequentially consistent, so one of them sees the other. A ring that P did not need wakes
+ * the next one that blocks, in vain.
  *
  * The thread sleeps deeply while somebody blocks in the poller; from when nobody does it looks each
  * millisecond. If no worker has asked since its last look, it takes the role and blocks there
@@ -65,7 +66,8 @@ bool filch__reactor_sleep(struct filch__reactor *reactor, struct filch__worker *
 /* Any thread, after w->idle was set to 0. */
 void filch__reactor_wake(struct filch__reactor *reactor, struct filch__worker *w);
 
-/* The reactor of rt, or NULL. Pairs with its making. */
+/* The reactor of rt, or NULL. Pairs with its making. Who wakes looks for it sequentially
+ * consistent: see above. */
 static inline struct filch__reactor *filch__reactor_of(const struct filch_runtime *rt)
 {
     return filch__load_acquire(&rt->reactor);

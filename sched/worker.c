@@ -142,6 +142,8 @@ bool filch__worker_take_back_deep(struct filch__worker *w, struct filch__runnabl
 void filch__submit_outside(struct filch_runtime *rt, struct filch__runnable *r,
                            struct filch__worker *pinned)
 {
+    if (filch__unlikely(filch__load_relaxed(&rt->lost)))
+        return;             /* nobody is there to run it */
     filch__visit_begin(rt); /* once pushed, r may run, and its end be the end of rt */
     filch__injector_push(pinned ? &pinned->inbox : &rt->injector, r);
     if (pinned)

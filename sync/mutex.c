@@ -147,7 +147,8 @@ int filch_mutex_try_lock(filch_mutex *m)
     return take(m) ? 0 : -EBUSY;
 }
 
-static void hand_over(filch_mutex *m)
+/* To the first who waits. True: it is done; false: nobody waits any more. */
+static bool hand_over(filch_mutex *m)
 {
     struct filch__after after = {.fn = NULL};
     filch__spin_lock(&m->guard);
@@ -156,23 +157,25 @@ static void hand_over(filch_mutex *m)
         take_out(m, first);
         filch__store_relaxed(&waiter_of(first)->place, GRANTED);
         filch__signal_fire(&waiter_of(first)->signal, &after);
-    } else {
-        filch__store_release(&m->state, 0);
     }
     filch__spin_unlock(&m->guard);
     if (after.fn)
         after.fn(after.arg);
+    return first;
 }
 
+/* The step that leaves it free is the last: the next to have it may free its memory. */
 int filch_mutex_unlock(filch_mutex *m)
 {
-    uint32_t state = LOCKED;
     if (!m)
         return -EINVAL;
-    if (filch__likely(filch__cas_acq_rel(&m->state, &state, 0)))
-        return 0;
-    if (!(state & LOCKED))
-        return -EPERM;
-    hand_over(m);
-    return 0;
+    for (;;) {
+        uint32_t state = LOCKED;
+        if (filch__likely(filch__cas_acq_rel(&m->state, &state, 0)))
+            return 0;
+        if (!(state & LOCKED))
+            return -EPERM;
+        if (hand_over(m))
+            return 0;
+    }
 }

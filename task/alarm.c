@@ -2,6 +2,7 @@
 #include "task/alarm.h"
 
 #include "sched/os/clock.h"
+#include "sched/runtime.h"
 
 static void ring(void *signal)
 {
@@ -38,12 +39,13 @@ void filch__alarm_arm(filch_runtime *rt, struct filch__alarm *a, const filch_wak
 {
     filch__signal_arm(&a->signal, waker);
     a->timer.fire = fire;
+    a->rt = rt;
     filch__timer_arm(rt, &a->timer, when);
 }
 
 bool filch__alarm_disarm(struct filch__alarm *a)
 {
-    if (filch__timer_disarm(&a->timer))
+    if (filch__unlikely(filch__load_relaxed(&a->rt->lost)) || filch__timer_disarm(&a->timer))
         return false;
     filch__signal_settle(&a->signal);
     return filch__signal_rung(&a->signal);

@@ -9,27 +9,36 @@
 
 #include <filch/fork.h>
 
-/* alarm may be NULL. */
-static int suspend(struct filch__watch *watch, const filch_waker *waker,
-                   const struct filch__alarm *alarm)
+/*
+ * A poll that suspends takes the wakes that come meanwhile for its own, so after one that has
+ * parked it is not known whether there was a wake: poll again. What wakes itself goes to the end of
+ * the queue. polled: the count of parks before the last poll. alarm may be NULL.
+ */
+static int suspend(struct filch__watch *watch, const filch_waker *waker, struct filch__fiber *me,
+                   uint32_t polled, const struct filch__alarm *alarm)
 {
     for (;;) {
         if (filch_cancelled())
             return -ECANCELED;
         if (alarm && filch__signal_rung(&alarm->signal))
             return -ETIMEDOUT;
-        int rc = filch__park();
-        if (rc < 0)
-            return rc;
-        if (filch_cancelled())
-            return -ECANCELED;
+        if (filch__likely(me->parks == polled)) {
+            if (filch__park_is_over(me))
+                (void)filch__fiber_yield();
+            int rc = filch__park();
+            if (rc < 0)
+                return rc;
+            if (filch_cancelled())
+                return -ECANCELED;
+        }
+        polled = me->parks;
         if (watch->ready(watch, waker))
             return 0;
     }
 }
 
 static int suspend_until(struct filch__watch *watch, const filch_waker *waker,
-                         struct filch__fiber *me, int64_t deadline)
+                         struct filch__fiber *me, uint32_t polled, int64_t deadline)
 {
     struct filch__alarm alarm = {.timer = {.fire = NULL}};
     if (deadline <= filch__now())
@@ -38,27 +47,25 @@ static int suspend_until(struct filch__watch *watch, const filch_waker *waker,
     if (rc < 0)
         return rc;
     filch__alarm_arm(me->rt, &alarm, waker, deadline);
-    rc = suspend(watch, waker, &alarm);
+    rc = suspend(watch, waker, me, polled, &alarm);
     (void)filch__alarm_disarm(&alarm);
     return rc;
 }
 
-int filch__await_suspended(struct filch__watch *watch, struct filch__fiber *me, int64_t deadline)
+int filch__await_suspended(struct filch__watch *watch, struct filch__fiber *me, uint32_t polled,
+                           int64_t deadline)
 {
     filch_waker waker = filch__waker_of(me);
     struct filch__strand strand;
     filch__wait_begin(&strand, me, watch->what, watch->on);
-    int rc = deadline == FILCH_NEVER ? suspend(watch, &waker, NULL)
-                                     : suspend_until(watch, &waker, me, deadline);
+    int rc = deadline == FILCH_NEVER ? suspend(watch, &waker, me, polled, NULL)
+                                     : suspend_until(watch, &waker, me, polled, deadline);
     filch__wait_end(&strand);
     return rc;
 }
 
-static int await_on_thread(struct filch__watch *watch, int64_t deadline)
+static int block(struct filch__watch *watch, struct filch__sleeper *sleeper, int64_t deadline)
 {
-    struct filch__sleeper *sleeper = filch__sleeper_of_thread();
-    if (!sleeper)
-        return -ENOMEM;
     filch_waker waker = {&filch__waker_thread, sleeper};
     for (;;) {
         /* Before the poll, whose look at its event a wake must come after: then it is seen below.
@@ -72,6 +79,17 @@ static int await_on_thread(struct filch__watch *watch, int64_t deadline)
     }
 }
 
+static int await_on_thread(struct filch__watch *watch, int64_t deadline)
+{
+    struct filch__sleeper *sleeper = filch__sleeper_of_thread();
+    if (!sleeper)
+        return -ENOMEM;
+    int rc = block(watch, sleeper, deadline);
+    /* This may have been called by a poll, and have taken a wake of the wait around it. */
+    filch__store_release(&sleeper->woken, 1);
+    return rc;
+}
+
 int filch__await(struct filch__watch *watch, struct filch__fiber *me, int64_t deadline)
 {
     if (!me)
@@ -79,7 +97,8 @@ int filch__await(struct filch__watch *watch, struct filch__fiber *me, int64_t de
     if (filch_cancelled())
         return -ECANCELED;
     filch_waker waker = filch__waker_of(me);
-    return watch->ready(watch, &waker) ? 0 : filch__await_suspended(watch, me, deadline);
+    uint32_t polled = me->parks;
+    return watch->ready(watch, &waker) ? 0 : filch__await_suspended(watch, me, polled, deadline);
 }
 
 /* ---- one future ---- */
@@ -125,11 +144,12 @@ int filch_await(filch_future *f)
         return -ECANCELED;
     }
     filch_waker waker = filch__waker_of(me);
+    uint32_t polled = me->parks;
     int result;
     if (filch__likely(filch__future_poll(f, &waker, &result)))
         return result;
     struct one one = one_of(f);
-    return end_of(&one, filch__await_suspended(&one.watch, me, FILCH_NEVER));
+    return end_of(&one, filch__await_suspended(&one.watch, me, polled, FILCH_NEVER));
 }
 
 int filch_await_until(filch_future *f, int64_t deadline)
@@ -149,7 +169,7 @@ int filch_poll(filch_future *f, const filch_waker *waker)
         return rc;
     int result;
     filch__future_enter(f);
-    if (filch__future_poll(f, waker ? waker : &filch__waker_none, &result))
+    if (filch__future_poll(f, waker && waker->ops ? waker : &filch__waker_none, &result))
         return result;
     filch__future_leave(f);
     return FILCH_PENDING;

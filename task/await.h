@@ -20,7 +20,8 @@ struct filch__watch {
  */
 int filch__await(struct filch__watch *watch, struct filch__fiber *me, int64_t deadline);
 
-/* The rest of it, for a fiber whose first poll was in vain. */
-int filch__await_suspended(struct filch__watch *watch, struct filch__fiber *me, int64_t deadline);
+/* The rest of it, for a fiber whose first poll was in vain; polled: me->parks before that. */
+int filch__await_suspended(struct filch__watch *watch, struct filch__fiber *me, uint32_t polled,
+                           int64_t deadline);
 
 #endif

@@ -14,9 +14,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <filch/fork.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum way { WAY_SOCKET, WAY_NOWAIT, WAY_PLAIN };
@@ -32,6 +35,26 @@ static ssize_t by_socket(const struct transfer *t)
 {
     return t->writes ? send(t->fd, t->data.iov_base, t->data.iov_len, MSG_DONTWAIT | MSG_NOSIGNAL)
                      : recv(t->fd, t->data.iov_base, t->data.iov_len, MSG_DONTWAIT);
+}
+
+/*
+ * SIGPIPE of a write to a pipe is kept from threads outside; workers block all signals. It is the
+ * thread's own, so it is pending when the write has failed, and is taken away unless it was before.
+ */
+static ssize_t quietly(ssize_t (*put)(const struct transfer *t), const struct transfer *t)
+{
+    sigset_t pipe, old, pending;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe, &old);
+    ssize_t n = put(t);
+    int error = errno;
+    if (n < 0 && error == EPIPE && !sigismember(&pending, SIGPIPE))
+        (void)sigtimedwait(&pipe, NULL, &(struct timespec){.tv_sec = 0});
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    errno = error;
+    return n;
 }
 
 static ssize_t without_wait(const struct transfer *t)
@@ -50,9 +73,11 @@ static ssize_t plainly(const struct transfer *t)
 static ssize_t attempt(struct transfer *t)
 {
     for (;;) {
-        ssize_t n = t->way == WAY_SOCKET   ? by_socket(t)
-                    : t->way == WAY_NOWAIT ? without_wait(t)
-                                           : plainly(t);
+        ssize_t (*put)(const struct transfer *) = t->way == WAY_SOCKET   ? by_socket
+                                                  : t->way == WAY_NOWAIT ? without_wait
+                                                                         : plainly;
+        bool loud = t->writes && t->way != WAY_SOCKET && !filch__fiber_current();
+        ssize_t n = filch__unlikely(loud) ? quietly(put, t) : put(t);
         if (filch__likely(n >= 0))
             return n;
         if (errno == ENOTSOCK && t->way == WAY_SOCKET) {
@@ -179,7 +204,5 @@ int filch_close(int fd)
     struct filch__worker *w = filch__worker_current();
     filch_runtime *rt = w ? w->rt : filch__runtime_default();
     struct filch__reactor *reactor = rt ? filch__reactor_of(rt) : NULL;
-    if (reactor)
-        filch__fds_close(&reactor->fds, fd);
-    return close(fd) < 0 ? -errno : 0;
+    return reactor ? filch__fds_close(&reactor->fds, fd) : filch__poller_close_file(fd);
 }

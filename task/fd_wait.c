@@ -19,6 +19,7 @@ _Static_assert(FILCH_READABLE == EPOLLIN && FILCH_WRITABLE == EPOLLOUT &&
 struct wait {
     struct filch__interest interest; /* first; entry is NULL before the first begin */
     struct filch__signal signal;
+    filch_runtime *rt;
 };
 
 _Static_assert(sizeof(struct wait) <= sizeof((filch_fd_future *)0)->storage, "storage of a wait");
@@ -36,6 +37,8 @@ static void fire(struct filch__interest *interest, struct filch__after *after)
 /* True: it has fired. */
 static bool forget(struct wait *w)
 {
+    if (filch__unlikely(filch__load_relaxed(&w->rt->lost)))
+        return false;
     bool fired = filch__fds_forget(&w->interest);
     if (fired)
         filch__signal_settle(&w->signal);
@@ -62,6 +65,7 @@ static int begin(filch_fd_future *f, const filch_waker *waker)
     filch__signal_arm(&w->signal, waker);
     w->interest.events = f->events;
     w->interest.fire = fire;
+    w->rt = rt;
     rc = filch__reactor_begin(rt, &w->interest, f->fd);
     if (rc != 0)
         w->interest.entry = NULL;
@@ -77,6 +81,8 @@ static int poll_fd(filch_future *self, const filch_waker *waker)
     if (!w->interest.entry)
         return begin(f, waker);
     if (!filch__signal_rung(&w->signal)) {
+        if (filch__unlikely(filch__load_relaxed(&w->rt->lost)))
+            return -ESHUTDOWN;
         if (filch_waker_same(&w->signal.waker, waker))
             return FILCH_PENDING;
         if (!forget(w))

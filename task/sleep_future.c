@@ -49,6 +49,8 @@ static int poll_sleep(filch_future *self, const filch_waker *waker)
         return s->deadline <= filch__now() ? 0 : arm(s, waker);
     if (filch__signal_rung(&a->signal))
         return 0;
+    if (filch__unlikely(filch__load_relaxed(&a->rt->lost)))
+        return -ESHUTDOWN;
     if (filch_waker_same(&a->signal.waker, waker))
         return FILCH_PENDING;
     return filch__alarm_disarm(a) ? 0 : arm(s, waker);

@@ -91,10 +91,11 @@ static filch_waker clone_thread(void *data)
 {
     struct filch__sleeper *sleeper = data;
     filch__add_relaxed(&sleeper->references, 1);
-    return (filch_waker){&filch__waker_thread, sleeper};
+    return (filch_waker){&filch__waker_thread_owned, sleeper};
 }
 
-const filch_waker_ops filch__waker_thread = {wake_thread, clone_thread, drop_thread};
+const filch_waker_ops filch__waker_thread = {wake_thread, clone_thread, NULL};
+const filch_waker_ops filch__waker_thread_owned = {wake_thread, clone_thread, drop_thread};
 
 /* ---- a task without a stack ---- */
 
@@ -214,7 +215,7 @@ int filch_wake_from_signal(const filch_waker *w)
         }
     } else if (w->ops == &filch__waker_task || w->ops == &filch__waker_task_owned) {
         wake_task_from_signal(w->data);
-    } else if (w->ops == &filch__waker_thread) {
+    } else if (w->ops == &filch__waker_thread || w->ops == &filch__waker_thread_owned) {
         wake_thread(w->data);
     } else if (w->ops && w->ops != &none) {
         rc = -ENOTSUP;

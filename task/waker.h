@@ -17,7 +17,7 @@
 #include <filch/waker.h>
 
 extern const filch_waker_ops filch__waker_fiber, filch__waker_fiber_owned;
-extern const filch_waker_ops filch__waker_thread;
+extern const filch_waker_ops filch__waker_thread, filch__waker_thread_owned;
 extern const filch_waker_ops filch__waker_task, filch__waker_task_owned;
 extern const filch_waker filch__waker_none;
 

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,19 @@ int filch__poller_open(void)
 void filch__poller_close(int poller)
 {
     (void)close(poller);
+}
+
+struct filch__file_id filch__poller_identify(int fd)
+{
+    struct stat about;
+    if (fstat(fd, &about) < 0)
+        return (struct filch__file_id){0, 0};
+    return (struct filch__file_id){about.st_dev, about.st_ino};
+}
+
+int filch__poller_close_file(int fd)
+{
+    return close(fd) < 0 ? -errno : 0;
 }
 
 int filch__poller_set(int poller, int fd, bool add, uint32_t events, uint64_t cookie)
@@ -60,8 +74,7 @@ int filch__poller_wait_one(int fd, uint32_t events, int64_t deadline)
 {
     struct pollfd one = {.fd = fd < 0 ? INT_MAX : fd, .events = (short)events};
     for (;;) {
-        int64_t left = deadline == FILCH__NEVER ? 0 : deadline - filch__now();
-        left = left > 0 ? left : 0;
+        int64_t now = filch__now(), left = deadline > now ? deadline - now : 0;
         struct timespec timeout = {.tv_sec = left / SECOND, .tv_nsec = left % SECOND};
         int n = ppoll(&one, 1, deadline == FILCH__NEVER ? NULL : &timeout, NULL);
         if (n > 0)

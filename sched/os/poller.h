@@ -30,6 +30,16 @@ int filch__poller_listen(int poller, int fd, uint64_t cookie);
 /* Any thread. fd may be registered or not, or closed. */
 void filch__poller_remove(int poller, int fd);
 
+/* Which file fd stands for, as far as the system tells: not so of those without a name, but of
+ * sockets and pipes. All zero: it is not open. */
+struct filch__file_id {
+    uint64_t device, number;
+};
+struct filch__file_id filch__poller_identify(int fd);
+
+/* close(2). */
+int filch__poller_close_file(int fd);
+
 /* Blocks the thread until something is to be reported: how much, at most `most`. 0: no cause. With
  * block false it does not wait. */
 int filch__poller_wait(int poller, struct filch__ready *ready, int most, bool block);

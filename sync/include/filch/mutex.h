@@ -44,7 +44,8 @@ FILCH_API int filch_mutex_try_lock(filch_mutex *m);
 /* Any thread or task, for whoever has it; does not suspend. -EPERM: nobody has it. */
 FILCH_API int filch_mutex_unlock(filch_mutex *m);
 
-/* Locking as a future: 0 once the mutex is the caller's. Dropped before, it has not taken it, or
+/* Locking as a future: 0 once the mutex is the caller's. It may be given to one that is pending, so
+ * poll or drop it soon when it wakes. Dropped before, it has not taken it, or
  * gives it back. */
 typedef struct filch_lock_future {
     filch_future future;

@@ -57,7 +57,7 @@ typedef struct filch_fd_future {
     filch_future future;
     int fd;
     uint32_t events;
-    uint64_t storage[8];
+    uint64_t storage[9];
 } filch_fd_future;
 
 extern FILCH_API const filch_future_ops filch_fd_future_ops;
@@ -88,13 +88,13 @@ FILCH_API ssize_t filch_write_all(int fd, const void *buffer, size_t n);
  */
 FILCH_API int filch_accept(int fd, struct sockaddr *address, unsigned *length);
 
-/* Like connect(2): 0, or what came of it. After another error the socket is good for nothing but to
- * be closed. */
+/* Like connect(2): 0, or what came of it. -EAGAIN: the backlog of a Unix socket is full. After
+ * another error the socket is good for nothing but to be closed. */
 FILCH_API int filch_connect(int fd, const struct sockaddr *address, unsigned length);
 
 /*
- * Like close(2), any thread or task; does not suspend. Tasks of the caller's runtime (off tasks: of
- * the default one) that wait for fd get -EBADF.
+ * Like close(2), any thread or task; does not suspend, but close(2) itself may block. Tasks of the
+ * caller's runtime (off tasks: of the default one) that wait for fd get -EBADF.
  */
 FILCH_API int filch_close(int fd);
 

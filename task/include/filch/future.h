@@ -16,8 +16,8 @@
  * owner drops it otherwise, before its memory goes. So `drop` runs exactly once. filch_await,
  * filch_await_until and filch_join_all always end what they are given, ready or not; filch_select
  * and filch_poll leave what is pending to their caller. One thread or task at a time uses a future;
- * a second one that is caught gets -EBUSY. A future that a task has polled ends before the task's
- * runtime does.
+ * a second one that is caught gets -EBUSY. What a task or thread has polled and left pending ends,
+ * or is polled by another, before that task or thread is over.
  */
 #ifndef FILCH_FUTURE_H
 #define FILCH_FUTURE_H
@@ -48,7 +48,8 @@ typedef struct filch_future_ops {
     void (*drop)(filch_future *self);
 } filch_future_ops;
 
-/* To be embedded, first, in what the future needs. */
+/* To be embedded, first, in what the future needs. Once polled it stays where it is. Its `drop` may
+ * free it, but not where it is one of several. */
 struct filch_future {
     const filch_future_ops *ops;
     uint32_t state; /* filch's */
@@ -109,11 +110,11 @@ FILCH_API bool filch_future_ended(const filch_future *f);
 
 /*
  * Spawns a future as a task without a stack: some hundred bytes. `size` bytes of *f, which is new,
- * are moved into the task, and f has ended for the caller; the task's result is the future's. It is
- * polled on the workers, first soon after the spawn; aborting it drops it where it is pending. In a
- * poll of it filch_cancelled and the others speak of the task, but filch_defer is -EINVAL. Else as
- * filch_spawn_with; arg_size, arg_drop, stack_size are -EINVAL. -EALREADY, -EBUSY: f is not new. On
- * failure f is as it was.
+ * are moved into the task, aligned to 16, and f has ended for the caller; the task's result is the
+ * future's. It is polled on the workers, first soon after the spawn; aborting it drops it where it
+ * is pending. In a poll of it filch_cancelled and the others speak of the task, but filch_defer is
+ * -EINVAL. Else as filch_spawn_with; arg_size, arg_drop, stack_size are -EINVAL. -EALREADY, -EBUSY:
+ * f is not new. On failure f is as it was.
  */
 FILCH_API int filch_spawn_future(filch_handle **h, filch_future *f, size_t size);
 FILCH_API int filch_spawn_future_with(filch_handle **h, const filch_spawn_options *o,
@@ -121,7 +122,8 @@ FILCH_API int filch_spawn_future_with(filch_handle **h, const filch_spawn_option
 
 /*
  * The end of a task as a future: like filch_join. When it is ready it has consumed the handle;
- * before it has, dropping it leaves the handle to the caller. out: where to move the task's result,
+ * before it has, dropping it leaves the handle to the caller. While it is pending the handle is in
+ * use: nobody else joins or detaches. out: where to move the task's result,
  * or NULL.
  */
 typedef struct filch_join_future {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Task-local values: seen by everything that is called, forked, or spawned into a scope, while they
- * are bound. A child of a scope sees what its opener had bound when it opened the scope. A free task
- * starts without any. Bindings nest like calls; the innermost of a key counts. Nothing is allocated.
+ * are bound. A child of a scope sees what its opener had bound when it opened the scope. A free
+ * task starts without any. Bindings nest like calls; the innermost of a key counts. Nothing is
+ * allocated.
  *
  *     static filch_local request_id;
  *     ...

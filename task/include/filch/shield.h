@@ -22,10 +22,11 @@ typedef struct filch_shield {
 } __attribute__((aligned(64))) filch_shield;
 
 /*
- * In a task or on any thread; does not suspend. -EBUSY: it has begun already. deadline: CLOCK_MONOTONIC, ns; 0 and FILCH_NEVER:
- * none. Without one it does not fail. -ENOMEM, -EAGAIN: no thread for the timers. A task that
- * returns inside a shield ends the process with a line that says so. A shield holds back a runtime's
- * end for the task itself; children spawned before are cancelled by that.
+ * In a task or on any thread; does not suspend. -EBUSY: it has begun already. deadline:
+ * CLOCK_MONOTONIC, ns; 0 and FILCH_NEVER: none. Without one it does not fail. -ENOMEM, -EAGAIN: no
+ * thread for the timers. A task that returns inside a shield ends the process with a line that says
+ * so. A shield holds back a runtime's end for the task itself; children spawned before are
+ * cancelled by that.
  */
 FILCH_API int filch_shield_begin(filch_shield *shield, int64_t deadline);
 

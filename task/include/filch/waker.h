@@ -14,10 +14,11 @@
  *     ... filch_wake(&reply->waker);     // on any thread
  *
  * What a poll gets is borrowed: it may be copied, and used until the future is polled again, is
- * ready, or its drop has returned. A clone is owned: it may be used at any time, from any thread,
- * any number of times, also when the task and its runtime are gone, until it is dropped. A wake of
- * what has ended does nothing; one too many is harmless: the future is polled and says again that
- * it is pending.
+ * ready, or its drop has returned. So a future that is left pending ends, or is polled by another,
+ * before the task or the thread that polled it is over. A clone is owned: it may be used at any
+ * time, from any thread, any number of times, also when the task and its runtime are gone, until it
+ * is dropped. A wake of what has ended does nothing; one too many is harmless: the future is polled
+ * and says again that it is pending.
  */
 #ifndef FILCH_WAKER_H
 #define FILCH_WAKER_H
@@ -29,7 +30,8 @@ FILCH_BEGIN_DECLS
 typedef struct filch_waker filch_waker;
 
 /* For wakers of your own, to poll filch's futures from an event loop of yours. All are called from
- * any thread, perhaps under a lock of the future, and must not block. */
+ * any thread, perhaps under a lock of the future: they must not block, nor poll or drop a future,
+ * nor take a lock under which somebody else does. */
 typedef struct filch_waker_ops {
     void (*wake)(void *data);
     filch_waker (*clone)(void *data); /* gives an owned one */

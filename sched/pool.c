@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/pool.h"
 
+#include <filch/forks.h>
+
 #include "sched/os/clock.h"
 #include "sched/os/die.h"
 #include "sched/os/eintr.h"
@@ -86,12 +88,24 @@ static void end_job(struct filch__job *job, int result)
     filch__pool_lock(pool);
 }
 
+/* Under the lock, of a QUEUED one, which keeps its waiter where it is. */
+static bool is_cancelled(const struct filch__job *job)
+{
+    const struct filch__forks *waiter = job->waiter;
+    return waiter &&
+           (filch__load_acquire(waiter->cancelled) || filch__load_acquire(waiter->closing));
+}
+
 /* Under the lock, which it leaves meanwhile. */
 static void run_oldest(struct filch__pool_thread *self)
 {
     struct filch__pool *pool = self->pool;
     struct filch__job *job = job_of(pool->queue.next);
     filch__link_remove(&job->link);
+    if (filch__unlikely(is_cancelled(job))) {
+        end_job(job, -ECANCELED);
+        return;
+    }
     job->state = FILCH__JOB_RUNNING;
     job->thread = self;
     self->job = job;
@@ -157,8 +171,9 @@ static int start_thread(struct filch__pool *pool)
 }
 
 /*
- * A thread, which is counted already, could not be made. Where there is no other the queue has nobody: not
- * only `own` ends, but also those whose threads were refused while this one was still hoped for.
+ * A thread, which is counted already, could not be made. Where there is no other the queue has
+ * nobody: not only `own` ends, but also those whose threads were refused while this one was still
+ * hoped for.
  */
 static int refuse(struct filch__pool *pool, struct filch__job *own, int error)
 {

@@ -2,26 +2,28 @@
 /*
  * The pool of a runtime: threads for what blocks, and the queue of jobs for them.
  *
- * It is made with the first job. A job goes to the end of the queue and wakes the thread that became
- * idle last; where none is idle it makes a new one, up to the bound. A thread that has been idle for
- * some seconds ends; it joins the one that ended before it, so that one at most is left to be joined.
+ * It is made with the first job. A job goes to the end of the queue and wakes the thread that
+ * became idle last; where none is idle it makes a new one, up to the bound. A thread that has been
+ * idle for some seconds ends; it joins the one that ended before it, so that one at most is left to
+ * be joined.
  *
  * A job's states; all changes under the pool's lock:
  *     NEW     -> QUEUED     submit
  *     QUEUED  -> RUNNING    the thread that takes the oldest
  *     RUNNING -> DONE       that thread, when `run` has returned
- *     QUEUED  -> DONE       there is no thread, and none to be had: result is the error, thread NULL
+ *     QUEUED  -> DONE       thread NULL. Result -ECANCELED: a thread found the waiter cancelled; or
+ *                           an error: there is no thread, and none to be had
  *     QUEUED  -> WITHDRAWN  who submitted it
  * After DONE and `done`, in one hold of the lock, the pool does not touch the job any more.
  *
- * Interrupts. What a job runs may open a region, in which a system call may be cut short. The thread
- * opens and closes it under the lock. A signal is sent under the lock too, to the thread of a RUNNING job
- * that was asked to end and has its region open: so never to one that has left it, runs another job,
- * or is gone. A signal takes effect some time after it was sent; therefore the thread has it
- * blocked outside of regions. One that comes after the close stays pending until the next opening,
- * which lets it in before the region is open: it interrupts nothing. And one that comes after the
- * opening but before the system call is lost: who waits sends it again, with pauses, until the region
- * is closed. Once a job was asked to end it opens no region any more.
+ * Interrupts. What a job runs may open a region, in which a system call may be cut short. The
+ * thread opens and closes it under the lock. A signal is sent under the lock too, to the thread of
+ * a RUNNING job that was asked to end and has its region open: so never to one that has left it,
+ * runs another job, or is gone. A signal takes effect some time after it was sent; therefore the
+ * thread has it blocked outside of regions. One that comes after the close stays pending until the
+ * next opening, which lets it in before the region is open: it interrupts nothing. And one that
+ * comes after the opening but before the system call is lost: who waits sends it again, with
+ * pauses, until the region is closed. Once a job was asked to end it opens no region any more.
  */
 #ifndef FILCH_SCHED_POOL_H
 #define FILCH_SCHED_POOL_H
@@ -32,6 +34,7 @@
 
 #include <filch/runtime.h>
 
+struct filch__forks;
 struct filch__job;
 struct filch__pool_thread;
 
@@ -50,12 +53,19 @@ enum filch__job_state {
     FILCH__JOB_WITHDRAWN,
 };
 
-/* In the memory of who submits it, zero but for ops. Under the lock. */
+/*
+ * In the memory of who submits it, zero but for ops and waiter. Under the lock.
+ *
+ * waiter: whose cancel keeps it from being started from that moment on, not only from its
+ * withdrawal: of a fiber that waits for it and nothing else, so that what is open there stands
+ * still; or NULL.
+ */
 struct filch__job {
     struct filch__link link;           /* in the queue */
     const struct filch__job_ops *ops;  /* immutable, as is the next after the submit */
     struct filch__pool *pool;          /* NULL: it was not submitted */
-    struct filch__pool_thread *thread; /* that has run it */
+    const struct filch__forks *waiter; /* see below; immutable */
+    struct filch__pool_thread *thread; /* that has run it, or NULL */
     int result;                        /* of DONE */
     uint8_t state;
     bool asked; /* to end */

@@ -209,6 +209,7 @@ int filch_blocking(filch_fn *fn, void *arg)
     filch_blocking_future b = FILCH_BLOCKING_FUTURE(fn, arg);
     filch_waker waker = filch__waker_of(me);
     struct filch__strand strand;
+    call_of(&b)->job.waiter = &me->forks;
     int rc = filch__park_prepare();
     if (rc == 0)
         rc = begin(&b, &waker);

@@ -2,9 +2,9 @@
 /*
  * Ending a system call of another thread with EINTR: by a signal whose handler does nothing.
  *
- * The signal is SIGURG, which is ignored by default, so one that goes astray is harmless. A thread of
- * filch has it blocked (thread.h), but for the time in which it allows it; one that was sent before
- * and comes late is taken in by the next allow, which interrupts nothing.
+ * The signal is SIGURG, which is ignored by default, so one that goes astray is harmless. A thread
+ * of filch has it blocked (thread.h), but for the time in which it allows it; one that was sent
+ * before and comes late is taken in by the next allow, which interrupts nothing.
  */
 #ifndef FILCH_SCHED_OS_EINTR_H
 #define FILCH_SCHED_OS_EINTR_H

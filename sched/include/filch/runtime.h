@@ -20,7 +20,8 @@ FILCH_BEGIN_DECLS
 
 /* Most workers of one runtime. */
 #define FILCH_WORKERS_MAX 1024
-/* Most threads of one runtime for filch_blocking, and how many they are when nothing else is said. */
+/* Most threads of one runtime for filch_blocking, and what is their bound when nothing else is
+ * said. */
 #define FILCH_BLOCKING_THREADS_MAX     4096
 #define FILCH_BLOCKING_THREADS_DEFAULT 64
 /* Bytes: the smallest stack of a task, and what it gets when nothing else is said. */
@@ -34,7 +35,6 @@ typedef struct filch_options {
     bool pin;          /* bind worker i to the i-th CPU of the affinity mask, round robin */
     size_t stack_size; /* bytes of address space per task; default FILCH_STACK_DEFAULT */
     const char *name;  /* prefix of the thread names, copied; default "filch" */
-    int blocking_threads; /* at most, for filch_blocking; default FILCH_BLOCKING_THREADS_DEFAULT */
     /*
      * Called when a task that nobody can join any more has failed, other than by -ECANCELED: on a
      * worker, or in the filch_detach of a task that has failed already. A detach after the start
@@ -42,23 +42,25 @@ typedef struct filch_options {
      */
     void (*on_failure)(void *ctx, const char *task_name, int result);
     void *on_failure_ctx;
+    int blocking_threads; /* of filch_blocking, at most; default FILCH_BLOCKING_THREADS_DEFAULT */
 } filch_options;
 
 /*
  * Starts a runtime. Any thread or task; does not suspend. *rt is the caller's, to be destroyed.
  * -EINVAL: rt is NULL, workers negative or above FILCH_WORKERS_MAX, blocking_threads negative or
- * above FILCH_BLOCKING_THREADS_MAX, stack_size below FILCH_STACK_MIN. -ENOMEM, -EAGAIN: no memory or threads; nothing is left behind.
+ * above FILCH_BLOCKING_THREADS_MAX, stack_size below FILCH_STACK_MIN. -ENOMEM, -EAGAIN: no memory
+ * or threads; nothing is left behind.
  */
 FILCH_API int filch_runtime_create(filch_runtime **rt, const filch_options *opt);
 
 /*
  * Ends a runtime: cancels every task, runs every destructor, joins the threads, frees all memory.
  * New tasks are refused from the start with -ESHUTDOWN. Blocks the calling thread, which must not
- * be one that runs a task, or a call of filch_blocking on this runtime (-EDEADLK). Handles that are still held stay valid, their tasks have
- * ended; the last of them frees what is left. Waits for scopes that threads have open on it.
- * -EINVAL: rt is NULL. -EALREADY: somebody else is destroying it. -EBUSY: the caller itself has a
- * scope open on it. In a child of fork(2) the threads do not exist: -ESHUTDOWN, nothing is freed; a
- * task that forked must not return there, but _exit or exec.
+ * be one that runs a task, or a call of filch_blocking on this runtime (-EDEADLK). Handles that are
+ * still held stay valid, their tasks have ended; the last of them frees what is left. Waits for
+ * scopes that threads have open on it. -EINVAL: rt is NULL. -EALREADY: somebody else is destroying
+ * it. -EBUSY: the caller itself has a scope open on it. In a child of fork(2) the threads do not
+ * exist: -ESHUTDOWN, nothing is freed; a task that forked must not return there, but _exit or exec.
  */
 FILCH_API int filch_runtime_destroy(filch_runtime *rt);
 

@@ -12,8 +12,12 @@
 /* Waits fired under one lock. */
 #define BATCH 64
 
+/* A read that is guessed to find nothing is tried once in so many. */
+#define GUESSES 8
+
 struct filch__fd_entry {
     uint32_t lock;
+    uint8_t dry; /* 0: no; else counts guesses; relaxed */
     /* Under lock. */
     uint32_t generation;
     bool registered;
@@ -39,6 +43,11 @@ static struct filch__fd_entry *find(struct filch__fds *fds, int fd)
     /* Pairs with add_chunk. */
     struct filch__fd_entry *chunk = filch__load_acquire(&fds->chunks[fd >> CHUNK_SHIFT]);
     return chunk ? &chunk[fd & (CHUNK - 1)] : NULL;
+}
+
+static struct filch__fd_entry *known(struct filch__fds *fds, int fd)
+{
+    return fd >= 0 && fd >> CHUNK_SHIFT < FILCH__FDS_CHUNKS ? find(fds, fd) : NULL;
 }
 
 static struct filch__fd_entry *make_chunk(struct filch__fds *fds)
@@ -207,8 +216,7 @@ bool filch__fds_forget(struct filch__interest *interest)
 
 int filch__fds_close(struct filch__fds *fds, int fd)
 {
-    bool known = fd >= 0 && fd >> CHUNK_SHIFT < FILCH__FDS_CHUNKS;
-    struct filch__fd_entry *entry = known ? find(fds, fd) : NULL;
+    struct filch__fd_entry *entry = known(fds, fd);
     if (!entry)
         return filch__poller_close_file(fd);
     filch__spin_lock(&entry->lock);
@@ -220,6 +228,23 @@ int filch__fds_close(struct filch__fds *fds, int fd)
     int rc = filch__poller_close_file(fd);
     filch__spin_unlock(&entry->lock);
     return rc;
+}
+
+bool filch__fds_seem_dry(struct filch__fds *fds, int fd)
+{
+    struct filch__fd_entry *entry = known(fds, fd);
+    uint8_t dry = entry ? filch__load_relaxed(&entry->dry) : 0;
+    if (!dry)
+        return false;
+    filch__store_relaxed(&entry->dry, (uint8_t)(dry < GUESSES ? dry + 1 : 1));
+    return dry < GUESSES;
+}
+
+void filch__fds_note(struct filch__fds *fds, int fd, bool dry)
+{
+    struct filch__fd_entry *entry = known(fds, fd);
+    if (entry && !filch__load_relaxed(&entry->dry) == dry)
+        filch__store_relaxed(&entry->dry, dry);
 }
 
 void filch__fds_report(struct filch__fds *fds, const struct filch__ready *ready)

@@ -70,6 +70,15 @@ bool filch__fds_forget(struct filch__interest *interest);
 /* Any thread. Closes fd; whoever waits for it learns -EBADF. What close(2) says. */
 int filch__fds_close(struct filch__fds *fds, int fd);
 
+/*
+ * A guess whether a read of the socket fd will find nothing, so that to wait at once saves a system
+ * call: from how the last reads went. One in some is tried all the same, so a guess that was wrong
+ * does not last. Any thread; a guess for an earlier file of the number may be as wrong.
+ */
+bool filch__fds_seem_dry(struct filch__fds *fds, int fd);
+/* How the first try of a read went: there was nothing, or something. */
+void filch__fds_note(struct filch__fds *fds, int fd, bool dry);
+
 /* Any thread: what the poller has reported. */
 void filch__fds_report(struct filch__fds *fds, const struct filch__ready *ready);
 

@@ -18,6 +18,8 @@
  * deep sleep. */
 #define TICK  1000000
 #define QUIET 16
+/* It stands in after so many looks between which no worker has asked. */
+#define MISSED 2
 
 #define COOKIE_BELL UINT64_MAX
 
@@ -125,14 +127,15 @@ static void *reactor_main(void *arg)
 {
     struct filch__reactor *reactor = arg;
     uint32_t asked = filch__load_relaxed(&reactor->asked);
-    int quiet = 0;
+    int quiet = 0, missed = 0;
     while (filch__load_acquire(&reactor->watch) != FILCH__WATCH_STOP) {
         uint32_t now_asked = filch__load_relaxed(&reactor->asked);
         if (filch__load_relaxed(&reactor->role) != FILCH__ROLE_NOBODY) {
             quiet++;
         } else {
             quiet = 0;
-            if (now_asked == asked)
+            missed = now_asked == asked ? missed + 1 : 0;
+            if (missed >= MISSED)
                 stand_in(reactor);
         }
         asked = now_asked;

@@ -16,8 +16,8 @@
  * the next one that blocks, in vain.
  *
  * The thread sleeps deeply while somebody blocks in the poller; from when nobody does it looks each
- * millisecond. If no worker has asked since its last look, it takes the role and blocks there
- * itself until there is a report. `watch` is DEEP, TICKING or STOP:
+ * millisecond. If no worker has asked between some of its looks, it takes the role and blocks
+ * there itself until there is a report. `watch` is DEEP, TICKING or STOP:
  *     thread:         watch = DEEP   load role; NOBODY: watch = TICKING, do not sleep
  *     giving back:    role = NOBODY  load watch; DEEP: watch = TICKING, wake the thread
  *     a first wait:   registers      the same loads

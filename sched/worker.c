@@ -6,6 +6,7 @@
 #include "sched/forks.h"
 #include "sched/idle.h"
 #include "sched/os/clock.h"
+#include "sched/reactor.h"
 #include "sched/runtime.h"
 #include "sched/switch.h"
 
@@ -16,6 +17,8 @@
  * first must not starve behind what comes all the time.
  */
 #define FAIRNESS 64
+/* It asks for file descriptors that are ready when it runs out of work, and once in so many picks. */
+#define PATIENCE 128
 /* One pick in so many prefers new tasks to ready fibers, and pinned work to both. */
 #define TURN 8
 /* So many ready fibers are not in the caches. */
@@ -41,6 +44,13 @@ void filch__worker_keep(struct filch__worker *w, struct filch__runnable *r)
 static void empty_injector(struct filch__worker *w)
 {
     filch__worker_keep(w, filch__injector_take_all(&w->rt->injector));
+}
+
+static void ask_reactor(struct filch__worker *w)
+{
+    struct filch__reactor *reactor = filch__reactor_of(w->rt);
+    if (reactor)
+        (void)filch__reactor_ask(reactor, w);
 }
 
 static struct filch__runnable *pick_pinned(struct filch__worker *w)
@@ -104,6 +114,8 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
             empty_injector(w);
             r = filch__deque_take(&w->spawned);
         }
+        if (tick % PATIENCE == 0)
+            ask_reactor(w);
         if (!r)
             r = pick_pinned(w);
         if (!r)

@@ -99,14 +99,29 @@ static bool is_regular(int fd)
     return fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
 }
 
+/* Of the caller's runtime, if it has any. */
+static struct filch__fds *fds_here(void)
+{
+    struct filch__worker *w = filch__worker_current();
+    struct filch__reactor *reactor = w ? filch__reactor_of(w->rt) : NULL;
+    return reactor ? &reactor->fds : NULL;
+}
+
 static ssize_t transfer(struct transfer *t)
 {
+    struct filch__fds *guesses = t->writes ? NULL : fds_here();
+    bool dry = guesses && filch__fds_seem_dry(guesses, t->fd), waited = false;
     if (filch_cancelled())
         return -ECANCELED;
-    for (;;) {
-        ssize_t n = attempt(t);
-        if (n != -EAGAIN)
+    for (;; waited = true) {
+        ssize_t n = dry && !waited ? -EAGAIN : attempt(t);
+        if (guesses && n == -EAGAIN)
+            filch__fds_note(guesses, t->fd, true);
+        if (n != -EAGAIN) {
+            if (guesses && !waited)
+                filch__fds_note(guesses, t->fd, false);
             return n;
+        }
         if (t->way == WAY_NOWAIT && is_regular(t->fd)) {
             t->way = WAY_PLAIN;
             continue;

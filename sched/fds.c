@@ -79,7 +79,7 @@ static int entry_of(struct filch__fds *fds, int fd, struct filch__fd_entry **ent
     if (fd < 0)
         return -EBADF;
     if (fd >> CHUNK_SHIFT >= FILCH__FDS_CHUNKS)
-        return -ENOSPC;
+        return filch__poller_is_open(fd) ? -ENOSPC : -EBADF;
     if (!find(fds, fd))
         add_chunk(fds, &fds->chunks[fd >> CHUNK_SHIFT]);
     *entry = find(fds, fd);

@@ -12,17 +12,17 @@
 /*
  * A poll that suspends takes the wakes that come meanwhile for its own, so after one that has
  * parked it is not known whether there was a wake: poll again. What wakes itself goes to the end of
- * the queue. polled: the count of parks before the last poll. alarm may be NULL.
+ * the queue. polled: the count of parks before the last poll. alarm may be NULL; after it has rung
+ * there is one poll more.
  */
 static int suspend(struct filch__watch *watch, const filch_waker *waker, struct filch__fiber *me,
                    uint32_t polled, const struct filch__alarm *alarm)
 {
     for (;;) {
+        bool late = alarm && filch__signal_rung(&alarm->signal);
         if (filch_cancelled())
             return -ECANCELED;
-        if (alarm && filch__signal_rung(&alarm->signal))
-            return -ETIMEDOUT;
-        if (filch__likely(me->parks == polled)) {
+        if (filch__likely(!late && me->parks == polled)) {
             if (filch__park_is_over(me))
                 (void)filch__fiber_yield();
             int rc = filch__park();
@@ -34,6 +34,8 @@ static int suspend(struct filch__watch *watch, const filch_waker *waker, struct 
         polled = me->parks;
         if (watch->ready(watch, waker))
             return 0;
+        if (late)
+            return -ETIMEDOUT;
     }
 }
 
@@ -41,8 +43,6 @@ static int suspend_until(struct filch__watch *watch, const filch_waker *waker,
                          struct filch__fiber *me, uint32_t polled, int64_t deadline)
 {
     struct filch__alarm alarm = {.timer = {.fire = NULL}};
-    if (deadline <= filch__now())
-        return -ETIMEDOUT;
     int rc = filch__timers_start(me->rt);
     if (rc < 0)
         return rc;
@@ -71,9 +71,10 @@ static int block(struct filch__watch *watch, struct filch__sleeper *sleeper, int
         /* Before the poll, whose look at its event a wake must come after: then it is seen below.
          * */
         (void)filch__exchange_acq_rel(&sleeper->woken, 0);
+        bool late = deadline != FILCH_NEVER && deadline <= filch__now();
         if (watch->ready(watch, &waker))
             return 0;
-        if (deadline != FILCH_NEVER && deadline <= filch__now())
+        if (late)
             return -ETIMEDOUT;
         (void)filch__futex_wait(&sleeper->woken, 0, deadline);
     }
@@ -98,7 +99,10 @@ int filch__await(struct filch__watch *watch, struct filch__fiber *me, int64_t de
         return -ECANCELED;
     filch_waker waker = filch__waker_of(me);
     uint32_t polled = me->parks;
-    return watch->ready(watch, &waker) ? 0 : filch__await_suspended(watch, me, polled, deadline);
+    bool late = deadline != FILCH_NEVER && deadline <= filch__now();
+    if (watch->ready(watch, &waker))
+        return 0;
+    return late ? -ETIMEDOUT : filch__await_suspended(watch, me, polled, deadline);
 }
 
 /* ---- one future ---- */

@@ -7,7 +7,7 @@
  * kernel knows it for this kind of file; else the plain call after a wait.
  */
 #define _GNU_SOURCE 1
-#include <filch/fd.h>
+#include "task/fd.h"
 
 #include "sched/reactor.h"
 
@@ -126,7 +126,7 @@ static ssize_t transfer(struct transfer *t)
             t->way = WAY_PLAIN;
             continue;
         }
-        int rc = filch_fd_wait(t->fd, t->writes ? FILCH_WRITABLE : FILCH_READABLE, FILCH_NEVER);
+        int rc = filch__fd_wait_blindly(t->fd, t->writes ? FILCH_WRITABLE : FILCH_READABLE);
         if (rc < 0)
             return rc;
     }
@@ -192,7 +192,7 @@ static int connect_and_wait(int fd, const struct sockaddr *address, unsigned len
             continue;
         if (errno != EINPROGRESS && errno != EALREADY)
             return -errno;
-        int rc = filch_fd_wait(fd, FILCH_WRITABLE, FILCH_NEVER);
+        int rc = filch__fd_wait_blindly(fd, FILCH_WRITABLE);
         if (rc < 0)
             return rc;
     }

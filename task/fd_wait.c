@@ -5,6 +5,7 @@
 #include "sched/os/poller.h"
 #include "sched/reactor.h"
 #include "task/alarm.h"
+#include "task/fd.h"
 #include "task/future.h"
 
 #include <sys/epoll.h>
@@ -72,14 +73,10 @@ static int begin(filch_fd_future *f, const filch_waker *waker)
     return rc == 0 ? FILCH_PENDING : rc < 0 ? rc : always_ready(f->events);
 }
 
-static int poll_fd(filch_future *self, const filch_waker *waker)
+/* After begin. */
+static int poll_again(filch_fd_future *f, const filch_waker *waker)
 {
-    filch_fd_future *f = (filch_fd_future *)(void *)self;
     struct wait *w = wait_of(f);
-    if (!f->events || f->events & ~EVENTS)
-        return -EINVAL;
-    if (!w->interest.entry)
-        return begin(f, waker);
     if (!filch__signal_rung(&w->signal)) {
         if (filch__unlikely(filch__load_relaxed(&w->rt->lost)))
             return -ESHUTDOWN;
@@ -91,6 +88,27 @@ static int poll_fd(filch_future *self, const filch_waker *waker)
     return w->interest.result;
 }
 
+/* Without a look at the file: the caller has just looked, or guesses. */
+static int poll_blindly(filch_future *self, const filch_waker *waker)
+{
+    filch_fd_future *f = (filch_fd_future *)(void *)self;
+    return wait_of(f)->interest.entry ? poll_again(f, waker) : begin(f, waker);
+}
+
+static int poll_fd(filch_future *self, const filch_waker *waker)
+{
+    filch_fd_future *f = (filch_fd_future *)(void *)self;
+    if (!f->events || f->events & ~EVENTS)
+        return -EINVAL;
+    bool first = !wait_of(f)->interest.entry;
+    int rc = poll_blindly(self, waker);
+    if (rc != FILCH_PENDING || !first)
+        return rc;
+    /* A look after it was registered: so who waits for an earlier file of the number learns of it. */
+    rc = filch__poller_wait_one(f->fd, f->events, 0);
+    return rc > 0 ? rc : FILCH_PENDING;
+}
+
 static void drop_fd(filch_future *self)
 {
     struct wait *w = wait_of((filch_fd_future *)(void *)self);
@@ -100,12 +118,20 @@ static void drop_fd(filch_future *self)
 
 FILCH_API const filch_future_ops filch_fd_future_ops = {"a file descriptor", poll_fd, drop_fd};
 
+static const filch_future_ops blind_ops = {"a file descriptor", poll_blindly, drop_fd};
+
+int filch__fd_wait_blindly(int fd, uint32_t events)
+{
+    filch_fd_future f = {FILCH_FUTURE(&blind_ops), fd, events, {0}};
+    return filch__fiber_current() ? filch_await(&f.future)
+                                  : filch__poller_wait_one(fd, events, FILCH_NEVER);
+}
+
+/* The poller knows kinds that have no other events, as poll(2) does not. */
 int filch_fd_wait(int fd, uint32_t events, int64_t deadline)
 {
     filch_fd_future f = FILCH_FD_FUTURE(fd, events);
-    if (filch__fiber_current())
+    if (events & ~EVENTS || filch__fiber_current() || !(events & (FILCH_READABLE | FILCH_WRITABLE)))
         return filch_await_until(&f.future, deadline);
-    if (!events || events & ~EVENTS)
-        return -EINVAL;
     return filch__poller_wait_one(fd, events, deadline);
 }

@@ -5,6 +5,7 @@
 #include "sched/os/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -37,6 +38,11 @@ struct filch__file_id filch__poller_identify(int fd)
     if (fstat(fd, &about) < 0)
         return (struct filch__file_id){0, 0};
     return (struct filch__file_id){about.st_dev, about.st_ino};
+}
+
+bool filch__poller_is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
 }
 
 int filch__poller_close_file(int fd)

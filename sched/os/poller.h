@@ -37,6 +37,8 @@ struct filch__file_id {
 };
 struct filch__file_id filch__poller_identify(int fd);
 
+bool filch__poller_is_open(int fd);
+
 /* close(2). */
 int filch__poller_close_file(int fd);
 

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FILCH_TASK_FD_H
+#define FILCH_TASK_FD_H
+
+#include <filch/fd.h>
+
+/* As filch_fd_wait without a deadline, but that it does not look at the file before it suspends: for
+ * who has just looked, or guesses that there is nothing. events are READABLE or WRITABLE. */
+int filch__fd_wait_blindly(int fd, uint32_t events);
+
+#endif

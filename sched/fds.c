@@ -12,19 +12,24 @@
 /* Waits fired under one lock. */
 #define BATCH 64
 
-/* A read that is guessed to find nothing is tried once in so many. */
-#define GUESSES 8
+enum mode { UNREGISTERED, ONCE, EDGES };
 
 struct filch__fd_entry {
     uint32_t lock;
-    uint8_t dry; /* 0: no; else counts guesses; relaxed */
     /* Under lock. */
     uint32_t generation;
-    bool registered;
-    bool haunted;              /* what was registered before may be so still: fds.h */
-    struct filch__file_id now; /* while it is haunted: what is registered */
+    enum mode mode;
+    struct filch__file file; /* that is registered */
     struct filch__link waiting;
+    uint64_t pulse; /* written under lock but by drained; of EDGES */
 };
+
+/* Of a pulse, beside the events: it is of a stream. Reports are counted in the upper half. */
+#define STREAM (1u << 31)
+#define REPORT (UINT64_C(1) << 32)
+
+#define ENDS   (EPOLLRDHUP | EPOLLHUP | EPOLLERR)
+#define EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP)
 
 static uint64_t cookie_of(int fd, const struct filch__fd_entry *entry)
 {
@@ -139,8 +144,8 @@ static void turn_away(struct filch__fd_entry *entry)
     filch__link_init(&waiting);
     filch__link_splice(&waiting, &entry->waiting);
     entry->generation++;
-    entry->registered = false;
-    entry->haunted = true;
+    entry->mode = UNREGISTERED;
+    filch__store_relaxed(&entry->pulse, 0);
     while (!filch__link_empty(&waiting)) {
         int n = fire(&waiting, 0, -EBADF, after, BATCH);
         filch__spin_unlock(&entry->lock);
@@ -149,46 +154,53 @@ static void turn_away(struct filch__fd_entry *entry)
     }
 }
 
-static bool is_another(const struct filch__fd_entry *entry, int fd)
+static bool is_same(const struct filch__file *a, const struct filch__file *b)
 {
-    struct filch__file_id id = filch__poller_identify(fd);
-    return id.device != entry->now.device || id.number != entry->now.number;
+    return a->device == b->device && a->number == b->number;
 }
 
-static int add(int poller, struct filch__fd_entry *entry, int fd, uint32_t events)
+static int add(int poller, struct filch__fd_entry *entry, int fd, struct filch__file file,
+               uint32_t events)
 {
-    int rc = filch__poller_set(poller, fd, true, events, cookie_of(fd, entry));
-    if (rc == -EEXIST) { /* registered before, at an earlier time of the number */
+    bool once = !file.socket;
+    uint64_t cookie = cookie_of(fd, entry);
+    int rc = filch__poller_add(poller, fd, once, once ? events : EVENTS, cookie);
+    if (rc == -EEXIST) { /* at an earlier time of the number */
         filch__poller_remove(poller, fd);
-        rc = filch__poller_set(poller, fd, true, events, cookie_of(fd, entry));
+        rc = filch__poller_add(poller, fd, once, once ? events : EVENTS, cookie);
     }
-    if (entry->haunted)
-        entry->now = filch__poller_identify(fd);
-    return rc;
+    if (rc < 0)
+        return rc;
+    entry->mode = once ? ONCE : EDGES;
+    entry->file = file;
+    if (!once)
+        filch__store_relaxed(&entry->pulse, REPORT | (filch__poller_is_stream(fd) ? STREAM : 0));
+    return 0;
 }
 
-/* Sets the registration for those who wait, and for `events`. */
+/* Of one for once: for those who wait, and for `events`. */
 static int set(int poller, struct filch__fd_entry *entry, int fd, uint32_t events)
 {
-    uint32_t all = wanted(entry) | events;
-    int rc = -ENOENT;
-    if (entry->registered && !(filch__unlikely(entry->haunted) && is_another(entry, fd)))
-        rc = filch__poller_set(poller, fd, false, all, cookie_of(fd, entry));
-    if (rc == -ENOENT && !entry->registered)
-        rc = add(poller, entry, fd, all);
-    if (rc == -ENOENT || rc == -EBADF || rc == -EPERM) {
-        bool again = entry->registered && rc == -ENOENT;
+    return filch__poller_set(poller, fd, wanted(entry) | events, cookie_of(fd, entry));
+}
+
+/* The registration for a wait for `events`. */
+static int prepare(int poller, struct filch__fd_entry *entry, int fd, uint32_t events)
+{
+    struct filch__file file = filch__poller_identify(fd);
+    if (entry->mode != UNREGISTERED && !is_same(&entry->file, &file))
         turn_away(entry);
-        all = wanted(entry) | events; /* somebody may have come meanwhile */
-        if (again && all)
-            rc = add(poller, entry, fd, all);
-    }
-    if (rc == 0)
-        entry->registered = true;
+    int rc = 0; /* somebody may have come, while the lock was left, for the same file */
+    if (entry->mode == ONCE)
+        rc = set(poller, entry, fd, events);
+    if (rc == -ENOENT)
+        turn_away(entry);
+    if (entry->mode == UNREGISTERED)
+        rc = add(poller, entry, fd, file, wanted(entry) | events);
     return rc;
 }
 
-int filch__fds_begin(struct filch__fds *fds, struct filch__interest *interest, int fd)
+int filch__fds_begin(struct filch__fds *fds, struct filch__interest *interest, int fd, bool blind)
 {
     struct filch__fd_entry *entry;
     int rc = entry_of(fds, fd, &entry);
@@ -196,7 +208,9 @@ int filch__fds_begin(struct filch__fds *fds, struct filch__interest *interest, i
         return rc;
     interest->entry = entry;
     filch__spin_lock(&entry->lock);
-    rc = set(fds->poller, entry, fd, interest->events);
+    rc = prepare(fds->poller, entry, fd, interest->events);
+    if (rc == 0 && blind && filch__load_relaxed(&entry->pulse) & interest->events)
+        rc = 2;
     if (rc == 0) /* a report waits for the lock */
         filch__link_add(&entry->waiting, &interest->link);
     filch__spin_unlock(&entry->lock);
@@ -220,7 +234,7 @@ int filch__fds_close(struct filch__fds *fds, int fd)
     if (!entry)
         return filch__poller_close_file(fd);
     filch__spin_lock(&entry->lock);
-    while (entry->registered || !filch__link_empty(&entry->waiting)) {
+    while (entry->mode != UNREGISTERED || !filch__link_empty(&entry->waiting)) {
         filch__poller_remove(fds->poller, fd);
         turn_away(entry);
     }
@@ -230,37 +244,53 @@ int filch__fds_close(struct filch__fds *fds, int fd)
     return rc;
 }
 
-bool filch__fds_seem_dry(struct filch__fds *fds, int fd)
+struct filch__glance filch__fds_glance(struct filch__fds *fds, int fd)
 {
     struct filch__fd_entry *entry = known(fds, fd);
-    uint8_t dry = entry ? filch__load_relaxed(&entry->dry) : 0;
-    if (!dry)
-        return false;
-    filch__store_relaxed(&entry->dry, (uint8_t)(dry < GUESSES ? dry + 1 : 1));
-    return dry < GUESSES;
+    uint64_t pulse = entry ? filch__load_acquire(&entry->pulse) : 0;
+    return (struct filch__glance){pulse ? entry : NULL, pulse};
 }
 
-void filch__fds_note(struct filch__fds *fds, int fd, bool dry)
+bool filch__glance_is_dry(const struct filch__glance *glance, uint32_t events)
 {
-    struct filch__fd_entry *entry = known(fds, fd);
-    if (entry && !filch__load_relaxed(&entry->dry) == dry)
-        filch__store_relaxed(&entry->dry, dry);
+    return glance->entry && !(glance->pulse & events);
+}
+
+/* What is left of a stream is not known from a short read if an end was reported: it may come next.
+ * */
+void filch__glance_drained(const struct filch__glance *glance, uint32_t events, bool certain)
+{
+    uint64_t pulse = glance->pulse;
+    if (!glance->entry || (!certain && (pulse & ENDS || !(pulse & STREAM))))
+        return;
+    (void)filch__cas_acq_rel(&glance->entry->pulse, &pulse, pulse & ~(uint64_t)events);
+}
+
+/* Under the lock: who looks before it is left sees what may be there, or waits and is fired. */
+static void beat(struct filch__fd_entry *entry, uint32_t events)
+{
+    uint64_t pulse = filch__load_relaxed(&entry->pulse);
+    while (!filch__cas_acq_rel(&entry->pulse, &pulse, (pulse + REPORT) | events))
+        ;
 }
 
 void filch__fds_report(struct filch__fds *fds, const struct filch__ready *ready)
 {
     struct filch__after after[BATCH];
-    int fd = (int)(uint32_t)ready->cookie;
+    int fd = (int)(uint32_t)ready->cookie, n = BATCH;
     struct filch__fd_entry *entry = find(fds, fd);
-    int n = 0;
     filch__spin_lock(&entry->lock);
-    if (entry->generation == ready->cookie >> 32) {
+    if (entry->generation == ready->cookie >> 32 && entry->mode == EDGES)
+        beat(entry, ready->events);
+    while (n == BATCH && entry->generation == ready->cookie >> 32) {
         n = fire(&entry->waiting, ready->events, 0, after, BATCH);
-        if (!filch__link_empty(&entry->waiting))
+        if (n < BATCH && entry->mode == ONCE && !filch__link_empty(&entry->waiting))
             (void)set(fds->poller, entry, fd, 0);
+        filch__spin_unlock(&entry->lock);
+        finish(after, n);
+        filch__spin_lock(&entry->lock);
     }
     filch__spin_unlock(&entry->lock);
-    finish(after, n);
 }
 
 void filch__fds_free(struct filch__fds *fds)

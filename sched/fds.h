@@ -2,24 +2,27 @@
 /*
  * Who waits for which file descriptor.
  *
- * For each number there is an entry: those who wait, and whether the file that the number stood for
- * was registered with the poller. A registration reports once (os/poller.h): every wait sets it
- * again, for the events that all who wait there want, and after a report that did not concern them
- * all it is set for the rest. So an event cannot be lost between a look at the file and the wait:
- * setting a registration looks at the file.
+ * For each number there is an entry: those who wait, and how the file that the number stands for is
+ * registered with the poller (os/poller.h). Sockets are registered for good, and each event is
+ * reported when it comes, whether somebody waits or not: so an entry remembers in its pulse what
+ * may be there. Other files are registered for one report: every wait sets the registration again,
+ * for the events that all who wait there want, and after a report that did not concern them all it
+ * is set for the rest; to set it is a look at the file.
  *
- * Numbers are used again. Only the kernel knows whether the number still stands for the same file:
- * setting says -ENOENT if not. Then the entry's generation changes, whoever waited for the old file
- * learns -EBADF, and reports of older generations are dropped. A report of the same file that is
- * out of date, because it was fetched before the registration was set anew, wakes in vain: who
- * wants to be sure looks again.
+ * The pulse: what was reported, less what a read or write has found to be over since, and a count
+ * of reports. Who is about to try takes a glance; if the try finds nothing it says so, and that
+ * counts only if the pulse has not changed since the glance. A wait for what the pulse says may be
+ * there does not begin: try again. So an event that comes between a try and the wait is not lost.
+ * Zero: not registered so.
  *
- * The registration of an old file outlives its number where the file is open elsewhere, by a dup or
- * in a child process, and nobody can take it away then. So from the first change on the entry is
- * haunted: a registration that is there proves nothing, and the file's identity is looked at too.
+ * Numbers are used again. Each wait looks whether the number still stands for the file that was
+ * registered: by the file's identity, and where that is registered for one report by the kernel's
+ * answer, -ENOENT. If not, the entry's generation changes, whoever waited for the old file learns
+ * -EBADF, and reports of older generations are dropped. A report that is out of date wakes in vain:
+ * who wants to be sure looks again.
  *
  * An entry's list and the fields of those in it are under the entry's lock, a spin lock that is
- * held over the system call that sets a registration. A wait is forgotten by taking it out of the
+ * held over the system calls of a registration. A wait is forgotten by taking it out of the
  * list; what was set stays so, and reports into the void once at most.
  */
 #ifndef FILCH_SCHED_FDS_H
@@ -59,9 +62,10 @@ void filch__fds_free(struct filch__fds *fds);
 
 /*
  * Any thread. events and fire are set. 0: it waits. 1: fd is of a kind that is always ready, and
- * does not wait. -EBADF, -ENOMEM, -ENOSPC.
+ * does not wait. 2, with `blind`, which is for who has just tried: it does not wait, try again.
+ * -EBADF, -ENOMEM, -ENOSPC.
  */
-int filch__fds_begin(struct filch__fds *fds, struct filch__interest *interest, int fd);
+int filch__fds_begin(struct filch__fds *fds, struct filch__interest *interest, int fd, bool blind);
 
 /* By who began it, once it does not wait any more or shall not: afterwards nobody here knows it.
  * True: it has fired. */
@@ -70,14 +74,16 @@ bool filch__fds_forget(struct filch__interest *interest);
 /* Any thread. Closes fd; whoever waits for it learns -EBADF. What close(2) says. */
 int filch__fds_close(struct filch__fds *fds, int fd);
 
-/*
- * A guess whether a read of the socket fd will find nothing, so that to wait at once saves a system
- * call: from how the last reads went. One in some is tried all the same, so a guess that was wrong
- * does not last. Any thread; a guess for an earlier file of the number may be as wrong.
- */
-bool filch__fds_seem_dry(struct filch__fds *fds, int fd);
-/* How the first try of a read went: there was nothing, or something. */
-void filch__fds_note(struct filch__fds *fds, int fd, bool dry);
+/* The pulse of a socket, before a try to read or write. Any thread. */
+struct filch__glance {
+    struct filch__fd_entry *entry; /* NULL: not known */
+    uint64_t pulse;
+};
+struct filch__glance filch__fds_glance(struct filch__fds *fds, int fd);
+/* Not one of the events can be there: a try is in vain. */
+bool filch__glance_is_dry(const struct filch__glance *glance, uint32_t events);
+/* A try has found that they are over; or, if not certain, has read less than it had asked for. */
+void filch__glance_drained(const struct filch__glance *glance, uint32_t events, bool certain);
 
 /* Any thread: what the poller has reported. */
 void filch__fds_report(struct filch__fds *fds, const struct filch__ready *ready);

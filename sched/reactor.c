@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 /* Address space: what fires is short. */
 #define REACTOR_STACK (256 * 1024)
@@ -90,10 +91,11 @@ void filch__reactor_wake(struct filch__reactor *reactor, struct filch__worker *w
         filch__event_raise(reactor->bell);
 }
 
-int filch__reactor_begin(struct filch_runtime *rt, struct filch__interest *interest, int fd)
+int filch__reactor_begin(struct filch_runtime *rt, struct filch__interest *interest, int fd,
+                         bool blind)
 {
     struct filch__reactor *reactor = filch__reactor_of(rt);
-    int rc = filch__fds_begin(&reactor->fds, interest, fd);
+    int rc = filch__fds_begin(&reactor->fds, interest, fd, blind);
     if (rc == 0) {
         filch__fence_seq_cst();
         see_to_thread(reactor);
@@ -170,7 +172,7 @@ static int open_files(struct filch__reactor *reactor)
     reactor->bell = filch__event_open();
     if (reactor->bell < 0)
         return reactor->bell;
-    return filch__poller_listen(reactor->fds.poller, reactor->bell, COOKIE_BELL);
+    return filch__poller_add(reactor->fds.poller, reactor->bell, false, EPOLLIN, COOKIE_BELL);
 }
 
 /* Under the lock. */

@@ -54,7 +54,8 @@ int filch__reactor_start(struct filch_runtime *rt);
 void filch__reactor_end(struct filch_runtime *rt);
 
 /* Any thread, after filch__reactor_start(rt): as filch__fds_begin. */
-int filch__reactor_begin(struct filch_runtime *rt, struct filch__interest *interest, int fd);
+int filch__reactor_begin(struct filch_runtime *rt, struct filch__interest *interest, int fd,
+                         bool blind);
 
 /* On w's thread, out of work. True: something was reported. */
 bool filch__reactor_ask(struct filch__reactor *reactor, struct filch__worker *w);

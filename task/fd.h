@@ -4,8 +4,8 @@
 
 #include <filch/fd.h>
 
-/* As filch_fd_wait without a deadline, but that it does not look at the file before it suspends: for
- * who has just looked, or guesses that there is nothing. events are READABLE or WRITABLE. */
+/* As filch_fd_wait without a deadline, but that it does not look at the file: for who has just
+ * tried, after a glance (sched/fds.h), and tries again. events: READABLE or WRITABLE. */
 int filch__fd_wait_blindly(int fd, uint32_t events);
 
 #endif

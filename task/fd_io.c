@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <filch/fork.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -35,6 +36,13 @@ static ssize_t by_socket(const struct transfer *t)
 {
     return t->writes ? send(t->fd, t->data.iov_base, t->data.iov_len, MSG_DONTWAIT | MSG_NOSIGNAL)
                      : recv(t->fd, t->data.iov_base, t->data.iov_len, MSG_DONTWAIT);
+}
+
+/* What the poller calls always ready, though a look at it without waiting may fail. */
+static bool is_regular(int fd)
+{
+    struct stat about;
+    return fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
 }
 
 /*
@@ -63,9 +71,16 @@ static ssize_t without_wait(const struct transfer *t)
                      : preadv2(t->fd, &t->data, 1, -1, RWF_NOWAIT);
 }
 
+/* After a wait. A pipe that is writable has room for so much; a terminal for some bytes. */
+static size_t room_of(const struct transfer *t)
+{
+    size_t room = is_regular(t->fd) ? t->data.iov_len : isatty(t->fd) ? 64 : PIPE_BUF;
+    return t->data.iov_len < room ? t->data.iov_len : room;
+}
+
 static ssize_t plainly(const struct transfer *t)
 {
-    return t->writes ? write(t->fd, t->data.iov_base, t->data.iov_len)
+    return t->writes ? write(t->fd, t->data.iov_base, room_of(t))
                      : read(t->fd, t->data.iov_base, t->data.iov_len);
 }
 
@@ -92,13 +107,6 @@ static ssize_t attempt(struct transfer *t)
     }
 }
 
-/* What the poller calls always ready, though a look at it without waiting may fail. */
-static bool is_regular(int fd)
-{
-    struct stat about;
-    return fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
-}
-
 /* Of the caller's runtime, if it has any. */
 static struct filch__fds *fds_here(void)
 {
@@ -107,26 +115,33 @@ static struct filch__fds *fds_here(void)
     return reactor ? &reactor->fds : NULL;
 }
 
+static struct filch__glance glance_at(int fd)
+{
+    struct filch__fds *fds = fds_here();
+    return fds ? filch__fds_glance(fds, fd) : (struct filch__glance){NULL, 0};
+}
+
 static ssize_t transfer(struct transfer *t)
 {
-    struct filch__fds *guesses = t->writes ? NULL : fds_here();
-    bool dry = guesses && filch__fds_seem_dry(guesses, t->fd), waited = false;
+    uint32_t event = t->writes ? FILCH_WRITABLE : FILCH_READABLE;
     if (filch_cancelled())
         return -ECANCELED;
-    for (;; waited = true) {
-        ssize_t n = dry && !waited ? -EAGAIN : attempt(t);
-        if (guesses && n == -EAGAIN)
-            filch__fds_note(guesses, t->fd, true);
-        if (n != -EAGAIN) {
-            if (guesses && !waited)
-                filch__fds_note(guesses, t->fd, false);
-            return n;
+    if (t->data.iov_len == 0) /* a wait would be for nothing */
+        t->way = WAY_PLAIN;
+    for (;;) {
+        struct filch__glance glance = glance_at(t->fd);
+        if (!filch__glance_is_dry(&glance, event)) {
+            ssize_t n = attempt(t);
+            if (n == -EAGAIN || (!t->writes && n > 0 && (size_t)n < t->data.iov_len))
+                filch__glance_drained(&glance, event, n == -EAGAIN);
+            if (n != -EAGAIN)
+                return n;
+            if (t->way == WAY_NOWAIT && is_regular(t->fd)) {
+                t->way = WAY_PLAIN;
+                continue;
+            }
         }
-        if (t->way == WAY_NOWAIT && is_regular(t->fd)) {
-            t->way = WAY_PLAIN;
-            continue;
-        }
-        int rc = filch__fd_wait_blindly(t->fd, t->writes ? FILCH_WRITABLE : FILCH_READABLE);
+        int rc = filch__fd_wait_blindly(t->fd, event);
         if (rc < 0)
             return rc;
     }
@@ -148,6 +163,7 @@ ssize_t filch_write_all(int fd, const void *buffer, size_t n)
 {
     struct transfer t = {.fd = fd, .writes = true, .data = {(void *)buffer, n}};
     while (t.data.iov_len > 0) {
+        t.way = WAY_SOCKET; /* the plain way is for after a wait */
         ssize_t written = transfer(&t);
         if (written < 0)
             return written;
@@ -192,7 +208,7 @@ static int connect_and_wait(int fd, const struct sockaddr *address, unsigned len
             continue;
         if (errno != EINPROGRESS && errno != EALREADY)
             return -errno;
-        int rc = filch__fd_wait_blindly(fd, FILCH_WRITABLE);
+        int rc = filch_fd_wait(fd, FILCH_WRITABLE, FILCH_NEVER);
         if (rc < 0)
             return rc;
     }

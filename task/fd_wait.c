@@ -53,7 +53,7 @@ static int always_ready(uint32_t events)
     return ready ? ready : -EPERM;
 }
 
-static int begin(filch_fd_future *f, const filch_waker *waker)
+static int begin(filch_fd_future *f, const filch_waker *waker, bool blind)
 {
     struct filch__worker *worker = filch__worker_current();
     struct wait *w = wait_of(f);
@@ -67,32 +67,34 @@ static int begin(filch_fd_future *f, const filch_waker *waker)
     w->interest.events = f->events;
     w->interest.fire = fire;
     w->rt = rt;
-    rc = filch__reactor_begin(rt, &w->interest, f->fd);
+    rc = filch__reactor_begin(rt, &w->interest, f->fd, blind);
     if (rc != 0)
         w->interest.entry = NULL;
-    return rc == 0 ? FILCH_PENDING : rc < 0 ? rc : always_ready(f->events);
+    return rc == 0   ? FILCH_PENDING
+           : rc < 0  ? rc
+           : rc == 1 ? always_ready(f->events)
+                     : (int)f->events;
 }
 
-/* After begin. */
-static int poll_again(filch_fd_future *f, const filch_waker *waker)
+static int poll_with(filch_fd_future *f, const filch_waker *waker, bool blind)
 {
     struct wait *w = wait_of(f);
+    if (!w->interest.entry)
+        return begin(f, waker, blind);
     if (!filch__signal_rung(&w->signal)) {
         if (filch__unlikely(filch__load_relaxed(&w->rt->lost)))
             return -ESHUTDOWN;
         if (filch_waker_same(&w->signal.waker, waker))
             return FILCH_PENDING;
         if (!forget(w))
-            return begin(f, waker);
+            return begin(f, waker, blind);
     }
     return w->interest.result;
 }
 
-/* Without a look at the file: the caller has just looked, or guesses. */
 static int poll_blindly(filch_future *self, const filch_waker *waker)
 {
-    filch_fd_future *f = (filch_fd_future *)(void *)self;
-    return wait_of(f)->interest.entry ? poll_again(f, waker) : begin(f, waker);
+    return poll_with((filch_fd_future *)(void *)self, waker, true);
 }
 
 static int poll_fd(filch_future *self, const filch_waker *waker)
@@ -100,11 +102,10 @@ static int poll_fd(filch_future *self, const filch_waker *waker)
     filch_fd_future *f = (filch_fd_future *)(void *)self;
     if (!f->events || f->events & ~EVENTS)
         return -EINVAL;
-    bool first = !wait_of(f)->interest.entry;
-    int rc = poll_blindly(self, waker);
-    if (rc != FILCH_PENDING || !first)
+    int rc = poll_with(f, waker, false);
+    if (rc != FILCH_PENDING)
         return rc;
-    /* A look after it was registered: so who waits for an earlier file of the number learns of it. */
+    /* A look while it waits: what comes now is reported. */
     rc = filch__poller_wait_one(f->fd, f->events, 0);
     return rc > 0 ? rc : FILCH_PENDING;
 }

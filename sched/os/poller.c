@@ -4,11 +4,14 @@
 
 #include "sched/os/clock.h"
 
+#include <filch/base.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,12 +35,23 @@ void filch__poller_close(int poller)
     (void)close(poller);
 }
 
-struct filch__file_id filch__poller_identify(int fd)
+struct filch__file filch__poller_identify(int fd)
 {
+    uint64_t cookie;
+    socklen_t size = sizeof cookie;
     struct stat about;
+    if (filch__likely(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0))
+        return (struct filch__file){0, cookie, true};
     if (fstat(fd, &about) < 0)
-        return (struct filch__file_id){0, 0};
-    return (struct filch__file_id){about.st_dev, about.st_ino};
+        return (struct filch__file){0, 0, false};
+    return (struct filch__file){about.st_dev, about.st_ino, S_ISSOCK(about.st_mode)};
+}
+
+bool filch__poller_is_stream(int socket)
+{
+    int type;
+    socklen_t size = sizeof type;
+    return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
 bool filch__poller_is_open(int fd)
@@ -50,16 +64,20 @@ int filch__poller_close_file(int fd)
     return close(fd) < 0 ? -errno : 0;
 }
 
-int filch__poller_set(int poller, int fd, bool add, uint32_t events, uint64_t cookie)
+static int control(int poller, int operation, int fd, uint32_t events, uint64_t cookie)
 {
-    struct epoll_event event = {.events = events | EPOLLONESHOT, .data.u64 = cookie};
-    return epoll_ctl(poller, add ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
+    struct epoll_event event = {.events = events, .data.u64 = cookie};
+    return epoll_ctl(poller, operation, fd, &event) < 0 ? -errno : 0;
 }
 
-int filch__poller_listen(int poller, int fd, uint64_t cookie)
+int filch__poller_add(int poller, int fd, bool once, uint32_t events, uint64_t cookie)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = cookie};
-    return epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+    return control(poller, EPOLL_CTL_ADD, fd, events | (once ? EPOLLONESHOT : EPOLLET), cookie);
+}
+
+int filch__poller_set(int poller, int fd, uint32_t events, uint64_t cookie)
+{
+    return control(poller, EPOLL_CTL_MOD, fd, events | EPOLLONESHOT, cookie);
 }
 
 void filch__poller_remove(int poller, int fd)

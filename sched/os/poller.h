@@ -20,23 +20,27 @@ int filch__poller_open(void);
 void filch__poller_close(int poller);
 
 /*
- * Any thread. From now on, and also if that is so already, the events of fd are reported once, with
- * the cookie. add: it is not registered, else it is. -EEXIST, -ENOENT: that was wrong. -EBADF: fd
- * is not open. -EPERM: it is of a kind that is always ready. -ENOMEM, -ENOSPC: too many.
+ * Any thread. Registers fd. Once: from now on, and also if that is so already, its events are
+ * reported one time, with the cookie. Else: each time that one comes, and now if there are some.
+ * -EEXIST: it is registered. -EBADF: fd is not open. -EPERM: it is of a kind that is always ready.
+ * -ENOMEM, -ENOSPC: too many.
  */
-int filch__poller_set(int poller, int fd, bool add, uint32_t events, uint64_t cookie);
-/* Any thread, once for fd: each write to it is reported, for ever. -ENOMEM, -ENOSPC. */
-int filch__poller_listen(int poller, int fd, uint64_t cookie);
+int filch__poller_add(int poller, int fd, bool once, uint32_t events, uint64_t cookie);
+/* Of one that is registered for once: anew. -ENOENT: it is not. */
+int filch__poller_set(int poller, int fd, uint32_t events, uint64_t cookie);
 /* Any thread. fd may be registered or not, or closed. */
 void filch__poller_remove(int poller, int fd);
 
-/* Which file fd stands for, as far as the system tells: not so of those without a name, but of
- * sockets and pipes. All zero: it is not open. */
-struct filch__file_id {
+/*
+ * Which file fd stands for: by the numbers of sockets, pipes and what has a name; others share
+ * theirs. All zero: it is not open.
+ */
+struct filch__file {
     uint64_t device, number;
+    bool socket;
 };
-struct filch__file_id filch__poller_identify(int fd);
-
+struct filch__file filch__poller_identify(int fd);
+bool filch__poller_is_stream(int socket);
 bool filch__poller_is_open(int fd);
 
 /* close(2). */

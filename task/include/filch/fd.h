@@ -16,9 +16,10 @@
  *
  * All are for tasks, which they suspend, and for other threads, which they block. They work with
  * descriptors in blocking mode too, but where others read from, write to or accept on the same file
- * at the same time O_NONBLOCK should be set: else, after the wait, one of them may find nothing
- * left, and block its worker. Regular files are always ready: for what takes long on them see
- * filch_blocking. Several may wait for one descriptor, for different events or the same.
+ * at the same time, and for terminals, O_NONBLOCK should be set: else a call may find nothing left,
+ * or too little room, after its wait, and block its worker. Regular files are always ready: for
+ * what takes long on them see filch_blocking. Several may wait for one descriptor, for different
+ * events or the same.
  *
  * Close with filch_close what tasks may wait for: they get -EBADF. After a plain close(2) they wait
  * on, until they are cancelled or the number is waited for anew, but are never woken for another
@@ -94,7 +95,8 @@ FILCH_API int filch_connect(int fd, const struct sockaddr *address, unsigned len
 
 /*
  * Like close(2), any thread or task; does not suspend, but close(2) itself may block. Tasks of the
- * caller's runtime (off tasks: of the default one) that wait for fd get -EBADF.
+ * caller's runtime (off tasks: of the default one) that wait for fd get -EBADF; a thread that is
+ * blocked in one of these calls is not told.
  */
 FILCH_API int filch_close(int fd);
 

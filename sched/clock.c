@@ -88,7 +88,7 @@ static int create(struct filch_runtime *rt)
     *clock = (struct filch__clock){.sleeps_until = FILCH__CLOCK_AWAKE, .count = count};
     int64_t now = filch__now();
     for (uint32_t i = 0; i < count; i++)
-        filch__timers_init(&clock->timers[i], now);
+        filch__timers_init(&clock->timers[i], rt, now);
     char name[32];
     snprintf(name, sizeof name, "%.10s/time", rt->name);
     int rc = filch__thread_create(&clock->thread, clock_main, clock, CLOCK_STACK, name);

@@ -20,8 +20,9 @@ int filch__timers_start(struct filch_runtime *rt)
     return filch__likely(filch__load_acquire(&rt->clock)) ? 0 : filch__clock_start(rt);
 }
 
-void filch__timers_init(struct filch__timers *timers, int64_t now)
+void filch__timers_init(struct filch__timers *timers, struct filch_runtime *rt, int64_t now)
 {
+    timers->rt = rt;
     timers->lock = 0;
     timers->next = FILCH_NEVER;
     filch__wheel_init(&timers->wheel, now);

@@ -30,7 +30,8 @@ struct filch_runtime;
 /* The timers of one worker, or of all threads that are none. */
 struct filch__timers {
     uint32_t lock __attribute__((aligned(64)));
-    int64_t next; /* written under lock, read by the clock: wheel has nothing earlier */
+    int64_t next;             /* written under lock, read by the clock: wheel has nothing earlier */
+    struct filch_runtime *rt; /* immutable */
     struct filch__wheel wheel; /* under lock */
 };
 
@@ -63,7 +64,7 @@ void filch__timer_arm(struct filch_runtime *rt, struct filch__timer *timer, int6
 bool filch__timer_disarm(struct filch__timer *timer);
 
 /* For the clock. */
-void filch__timers_init(struct filch__timers *timers, int64_t now);
+void filch__timers_init(struct filch__timers *timers, struct filch_runtime *rt, int64_t now);
 /* On the clock's thread: fires a batch of what is due; if more is, `next` is not later than now. */
 void filch__timers_fire(struct filch__timers *timers, int64_t now);
 

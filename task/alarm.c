@@ -39,13 +39,17 @@ void filch__alarm_arm(filch_runtime *rt, struct filch__alarm *a, const filch_wak
 {
     filch__signal_arm(&a->signal, waker);
     a->timer.fire = fire;
-    a->rt = rt;
     filch__timer_arm(rt, &a->timer, when);
+}
+
+bool filch__alarm_is_lost(const struct filch__alarm *a)
+{
+    return filch__load_relaxed(&a->timer.in->rt->lost);
 }
 
 bool filch__alarm_disarm(struct filch__alarm *a)
 {
-    if (filch__unlikely(filch__load_relaxed(&a->rt->lost)) || filch__timer_disarm(&a->timer))
+    if (filch__unlikely(filch__alarm_is_lost(a)) || filch__timer_disarm(&a->timer))
         return false;
     filch__signal_settle(&a->signal);
     return filch__signal_rung(&a->signal);

@@ -44,13 +44,15 @@ void filch__signal_settle(struct filch__signal *s);
 struct filch__alarm {
     struct filch__timer timer; /* first; zero before the first arm */
     struct filch__signal signal;
-    filch_runtime *rt;
 };
 
 /* Any thread, after filch__timers_start(rt); rt lasts until the disarm. FILCH_NEVER will do. In a
  * child of fork(2) it never rings, and its disarm does nothing. */
 void filch__alarm_arm(filch_runtime *rt, struct filch__alarm *a, const filch_waker *waker,
                       int64_t when);
+
+/* Of one that was armed: its runtime was lost to a fork(2). */
+bool filch__alarm_is_lost(const struct filch__alarm *a);
 
 /* By who armed it: afterwards nobody knows it. True: it has rung. */
 bool filch__alarm_disarm(struct filch__alarm *a);

@@ -49,7 +49,7 @@ static int poll_sleep(filch_future *self, const filch_waker *waker)
         return s->deadline <= filch__now() ? 0 : arm(s, waker);
     if (filch__signal_rung(&a->signal))
         return 0;
-    if (filch__unlikely(filch__load_relaxed(&a->rt->lost)))
+    if (filch__unlikely(filch__alarm_is_lost(a)))
         return -ESHUTDOWN;
     if (filch_waker_same(&a->signal.waker, waker))
         return FILCH_PENDING;

@@ -29,7 +29,7 @@ FILCH_API int filch_sleep_until(int64_t deadline);
 typedef struct filch_sleep_future {
     filch_future future;
     int64_t deadline;
-    uint64_t storage[9];
+    uint64_t storage[8];
 } filch_sleep_future;
 
 extern FILCH_API const filch_future_ops filch_sleep_future_ops;

@@ -24,12 +24,12 @@ struct filch__fd_entry {
     uint64_t pulse; /* written under lock but by drained; of EDGES */
 };
 
-/* Of a pulse, beside the events: it is of a stream. Reports are counted in the upper half. */
-#define STREAM (1u << 31)
+/* Reports are counted in the upper half of a pulse. */
 #define REPORT (UINT64_C(1) << 32)
 
-#define ENDS   (EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 #define EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP)
+/* What concerns every try. */
+#define ALWAYS (EPOLLERR | EPOLLHUP)
 
 static uint64_t cookie_of(int fd, const struct filch__fd_entry *entry)
 {
@@ -117,7 +117,7 @@ static int fire(struct filch__link *waiting, uint32_t events, int failure,
     while (link != waiting && n < room) {
         struct filch__interest *interest = interest_of(link);
         link = link->next;
-        uint32_t got = events & (interest->events | EPOLLERR | EPOLLHUP);
+        uint32_t got = events & (interest->events | ALWAYS);
         if (!got && failure == 0)
             continue;
         take_out(interest);
@@ -174,7 +174,7 @@ static int add(int poller, struct filch__fd_entry *entry, int fd, struct filch__
     entry->mode = once ? ONCE : EDGES;
     entry->file = file;
     if (!once)
-        filch__store_relaxed(&entry->pulse, REPORT | (filch__poller_is_stream(fd) ? STREAM : 0));
+        filch__store_relaxed(&entry->pulse, REPORT);
     return 0;
 }
 
@@ -209,7 +209,7 @@ int filch__fds_begin(struct filch__fds *fds, struct filch__interest *interest, i
     interest->entry = entry;
     filch__spin_lock(&entry->lock);
     rc = prepare(fds->poller, entry, fd, interest->events);
-    if (rc == 0 && blind && filch__load_relaxed(&entry->pulse) & interest->events)
+    if (rc == 0 && blind && filch__load_relaxed(&entry->pulse) & (interest->events | ALWAYS))
         rc = 2;
     if (rc == 0) /* a report waits for the lock */
         filch__link_add(&entry->waiting, &interest->link);
@@ -253,17 +253,15 @@ struct filch__glance filch__fds_glance(struct filch__fds *fds, int fd)
 
 bool filch__glance_is_dry(const struct filch__glance *glance, uint32_t events)
 {
-    return glance->entry && !(glance->pulse & events);
+    return glance->entry && !(glance->pulse & (events | ALWAYS));
 }
 
-/* What is left of a stream is not known from a short read if an end was reported: it may come next.
- * */
-void filch__glance_drained(const struct filch__glance *glance, uint32_t events, bool certain)
+void filch__glance_drained(const struct filch__glance *glance, uint32_t events)
 {
     uint64_t pulse = glance->pulse;
-    if (!glance->entry || (!certain && (pulse & ENDS || !(pulse & STREAM))))
-        return;
-    (void)filch__cas_acq_rel(&glance->entry->pulse, &pulse, pulse & ~(uint64_t)events);
+    if (glance->entry)
+        (void)filch__cas_acq_rel(&glance->entry->pulse, &pulse,
+                                 pulse & ~(uint64_t)(events | ALWAYS));
 }
 
 /* Under the lock: who looks before it is left sees what may be there, or waits and is fired. */

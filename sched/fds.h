@@ -19,7 +19,9 @@
  * registered: by the file's identity, and where that is registered for one report by the kernel's
  * answer, -ENOENT. If not, the entry's generation changes, whoever waited for the old file learns
  * -EBADF, and reports of older generations are dropped. A report that is out of date wakes in vain:
- * who wants to be sure looks again.
+ * who wants to be sure looks again. One thing goes unnoticed: eventfds and the like share their
+ * identity, so where a number goes from one to another and back, with both open elsewhere, waits for
+ * the two are taken for one.
  *
  * An entry's list and the fields of those in it are under the entry's lock, a spin lock that is
  * held over the system calls of a registration. A wait is forgotten by taking it out of the
@@ -82,8 +84,8 @@ struct filch__glance {
 struct filch__glance filch__fds_glance(struct filch__fds *fds, int fd);
 /* Not one of the events can be there: a try is in vain. */
 bool filch__glance_is_dry(const struct filch__glance *glance, uint32_t events);
-/* A try has found that they are over; or, if not certain, has read less than it had asked for. */
-void filch__glance_drained(const struct filch__glance *glance, uint32_t events, bool certain);
+/* A try has found nothing. A short read is no proof: what is left may be behind a mark. */
+void filch__glance_drained(const struct filch__glance *glance, uint32_t events);
 
 /* Any thread: what the poller has reported. */
 void filch__fds_report(struct filch__fds *fds, const struct filch__ready *ready);

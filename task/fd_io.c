@@ -132,10 +132,9 @@ static ssize_t transfer(struct transfer *t)
         struct filch__glance glance = glance_at(t->fd);
         if (!filch__glance_is_dry(&glance, event)) {
             ssize_t n = attempt(t);
-            if (n == -EAGAIN || (!t->writes && n > 0 && (size_t)n < t->data.iov_len))
-                filch__glance_drained(&glance, event, n == -EAGAIN);
             if (n != -EAGAIN)
                 return n;
+            filch__glance_drained(&glance, event);
             if (t->way == WAY_NOWAIT && is_regular(t->fd)) {
                 t->way = WAY_PLAIN;
                 continue;

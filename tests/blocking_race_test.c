@@ -149,7 +149,7 @@ static void storm(void)
         struct stormer s[STORMERS];
         filch_handle *h[STORMERS];
         for (int i = 0; i < STORMERS; i++) {
-            s[i] = (struct stormer){.rt = rt, .rounds = sized(150, 1000, 10000)};
+            s[i] = (struct stormer){.rt = rt, .rounds = sized(150, 700, 3000)};
             s[i].random = test_seed() + (uint64_t)i * 977 + w;
             s[i].call.random = s[i].random * 3;
             s[i].call.fd = eventfd(0, EFD_CLOEXEC);
@@ -189,7 +189,7 @@ static void destroyed_in_the_storm(void)
 {
     enum { TASKS = 10 };
     uint64_t random = test_seed();
-    for (int i = 0; i < sized(20, 150, 2000); i++) {
+    for (int i = 0; i < sized(20, 100, 600); i++) {
         filch_runtime *rt = runtime_bounded(worker_counts[i % 3], 1 + i % 5);
         struct storm_call c[TASKS];
         for (int k = 0; k < TASKS; k++) {
@@ -272,7 +272,7 @@ static void poll_and_drop(uint64_t *random)
 static int poll_and_drop_task(void *arg)
 {
     uint64_t random = test_seed() + (uintptr_t)arg;
-    for (long i = sized(500, 4000, 40000); i > 0; i--)
+    for (long i = sized(500, 2500, 12000); i > 0; i--)
         poll_and_drop(&random);
     return 0;
 }
@@ -325,7 +325,7 @@ static void threads_end_while_jobs_come(void)
         rt->pool->patience = round * 20000;
         filch__pool_unlock(rt->pool);
         for (int i = 0; i < 4; i++) {
-            s[i] = (struct stormer){.rounds = sized(200, 2000, 20000)};
+            s[i] = (struct stormer){.rounds = sized(200, 1500, 6000)};
             s[i].random = test_seed() + (uint64_t)i;
             spawn_on(rt, &h[i], call_and_pause, &s[i]);
         }

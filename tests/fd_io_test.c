@@ -121,7 +121,7 @@ static void megabytes_through(int stream, bool blocking)
         filch_runtime *rt = runtime_open(worker_counts[w]);
         struct transfer t;
         filch_handle *reader, *writer;
-        transfer_init(&t, stream, blocking, (size_t)sized(1 << 18, 2 << 20, 16 << 20));
+        transfer_init(&t, stream, blocking, (size_t)sized(1 << 18, 1 << 20, 4 << 20));
         spawn_on(rt, &writer, write_everything, &t);
         spawn_on(rt, &reader, read_everything, &t);
         CHECK(join(writer) == 0 && join(reader) == 0);

@@ -117,7 +117,7 @@ static void storms_of_tasks(void)
         filch_handle *h[STORMS];
         uint32_t bytes = 0;
         for (uint32_t i = 0; i < STORMS; i++) {
-            s[i] = (struct storm){.rt = rt, .rounds = sized(150, 3000, 30000), .index = i};
+            s[i] = (struct storm){.rt = rt, .rounds = sized(150, 2000, 8000), .index = i};
             spawn_on(rt, &h[i], storm, &s[i]);
         }
         for (int i = 0; i < STORMS; i++) {
@@ -228,7 +228,7 @@ static void storms_of_threads_and_tasks(void)
         pthread_t threads[THREADS];
         filch_handle *h[TASKS];
         for (uint32_t i = 0; i < THREADS + TASKS; i++)
-            s[i] = (struct storm){.rt = rt, .rounds = sized(60, 400, 4000), .index = i};
+            s[i] = (struct storm){.rt = rt, .rounds = sized(60, 300, 1200), .index = i};
         for (int i = 0; i < THREADS; i++)
             threads[i] = thread_start(storm_on_thread, &s[i]);
         for (int i = 0; i < TASKS; i++)
@@ -274,7 +274,7 @@ static int close_and_open(void *arg)
     uint64_t random = test_seed();
     for (int i = 0; i < WAITERS; i++)
         CHECK(filch_spawn(&h[i], wait_again_and_again, c) == 0);
-    for (long i = 0; i < sized(300, 3000, 30000); i++) {
+    for (long i = 0; i < sized(300, 2000, 8000); i++) {
         if (test_random(&random, 2))
             CHECK(filch_close(c->fd) == 0);
         take_number(q.in, c->fd);

@@ -26,7 +26,7 @@ static filch_handle *spawn_waiting(filch_runtime *rt, uint32_t *flag)
 
 static int await_ends(void *rt)
 {
-    for (int i = 0; i < sized(100, 1000, 10000); i++) {
+    for (int i = 0; i < sized(100, 600, 3000); i++) {
         filch_join_future j = FILCH_JOIN_FUTURE(spawn_number(rt, i - 7));
         if (i & 1)
             SPIN_UNTIL(filch_finished(j.handle) || filch_yield() != 0);
@@ -77,7 +77,7 @@ static void selects_against_sleeps(void)
 static int drop_and_join(void *rt)
 {
     uint64_t random = test_seed();
-    for (int i = 0; i < sized(300, 2000, 20000); i++) {
+    for (int i = 0; i < sized(300, 1200, 6000); i++) {
         uint32_t flag = 0;
         filch_handle *h = i & 1 ? spawn_waiting(rt, &flag) : spawn_number(rt, 0);
         filch_join_future *j = malloc(sizeof *j);
@@ -189,7 +189,7 @@ static int poll_then_await(void *rt)
     struct wait wait = WAIT(&e);
     CHECK(filch_poll(&wait.future, NULL) == FILCH_PENDING);
     filch_waker none = event_clone(&e), nobody = {NULL, NULL};
-    for (int i = 0; i < sized(200, 1000, 10000); i++) {
+    for (int i = 0; i < sized(200, 600, 3000); i++) {
         uint32_t flag = 0;
         filch_join_future j = FILCH_JOIN_FUTURE(spawn_waiting(rt, &flag));
         int rc = filch_poll(&j.future, i % 3 == 0 ? NULL : i % 3 == 1 ? &none : &nobody);
@@ -278,7 +278,7 @@ static int await_other_runtime(void *rt)
     (void)rt;
     filch_runtime *other;
     REQUIRE(filch_runtime_create(&other, &(filch_options){.workers = 2}) == 0);
-    for (int i = 0; i < sized(100, 1000, 10000); i++) {
+    for (int i = 0; i < sized(100, 600, 3000); i++) {
         uint32_t flag = 0;
         filch_join_future a = FILCH_JOIN_FUTURE(spawn_number(other, 6));
         filch_join_future b = FILCH_JOIN_FUTURE(spawn_waiting(other, &flag));

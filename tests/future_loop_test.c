@@ -97,7 +97,7 @@ static void a_loop_of_ones_own(void)
 {
     for (size_t w = 0; w < COUNT(worker_counts); w++) {
         filch_runtime *rt = runtime_open(worker_counts[w]);
-        for (int i = 0; i < sized(50, 300, 3000); i++) {
+        for (int i = 0; i < sized(50, 150, 1000); i++) {
             struct party p;
             int64_t when = filch_now() + i % 7 * 10000;
             party_begin(&p, rt, when);
@@ -120,7 +120,7 @@ static void a_loop_of_ones_own(void)
 static void the_last_waker_counts(void)
 {
     filch_runtime *rt = runtime_open(2);
-    for (int i = 0; i < sized(50, 500, 5000); i++) {
+    for (int i = 0; i < sized(50, 250, 1500); i++) {
         struct slot slot[2] = {{.woken = 0}, {.woken = 0}};
         uint32_t flag = 0;
         filch_handle *h;
@@ -151,7 +151,7 @@ static void drops_meet_wakes(void)
 {
     filch_runtime *rt = runtime_open(2);
     uint64_t random = test_seed();
-    for (int i = 0; i < sized(500, 5000, 50000); i++) {
+    for (int i = 0; i < sized(500, 2500, 15000); i++) {
         struct slot *s = calloc(1, sizeof *s);
         REQUIRE(s);
         uint32_t flag = 0;

@@ -99,7 +99,7 @@ static void all_at_once(bool deadline, bool abort, bool in_scope)
         uint64_t random = test_seed() + w;
         struct rival rival = {.round = NULL};
         pthread_t thread = thread_start(rival_main, &rival);
-        for (int i = 0; i < sized(300, 2000, 15000) && !filch__load_relaxed(&case_bad); i++) {
+        for (int i = 0; i < sized(300, 1200, 5000) && !filch__load_relaxed(&case_bad); i++) {
             struct round r = {.event = EVENT, .abort = abort, .in_scope = in_scope};
             r.random = random + (uint64_t)i;
             r.delay = deadline ? 1 + test_random(&random, 60000) : 0;
@@ -148,7 +148,7 @@ static void *set_soon(void *arg)
 static void wake_meets_deadline_on_a_thread(void)
 {
     uint64_t random = test_seed();
-    for (int i = 0; i < sized(500, 3000, 20000) && !filch__load_relaxed(&case_bad); i++) {
+    for (int i = 0; i < sized(500, 2000, 8000) && !filch__load_relaxed(&case_bad); i++) {
         struct round r = {.event = EVENT, .random = random};
         struct wait wait = WAIT(&r.event);
         pthread_t thread = thread_start(set_soon, &r);
@@ -225,7 +225,7 @@ static int await_hasty(void *rt)
     (void)rt;
     for (int how = 0; how < 3; how++) {
         struct told told = {.polls = 0};
-        struct hasty h = {FILCH_FUTURE(&hasty_ops), EVENT, how, sized(2000, 10000, 100000),
+        struct hasty h = {FILCH_FUTURE(&hasty_ops), EVENT, how, sized(2000, 6000, 30000),
                           &told.polls};
         told.hasty = &h;
         pthread_t thread = thread_start(wake_when_told, &told);

@@ -58,7 +58,7 @@ static void post_begin(void)
     uint32_t *const counts[] = {&post.has_waker, &post.fired, &post.handled, &post.seen, &post.bad};
     for (size_t i = 0; i < COUNT(counts); i++)
         filch__store_relaxed(counts[i], 0u);
-    filch__store_relaxed(&post.want, (uint32_t)sized(1000, 4000, 20000));
+    filch__store_relaxed(&post.want, (uint32_t)sized(1000, 2500, 8000));
 }
 
 /* The subject has ended, and the signals too. */

@@ -185,7 +185,7 @@ static int count_on(void *arena)
     struct arena *a = arena;
     enum { TASKS = 64, THREADS = 2 };
     pthread_t threads[THREADS];
-    a->rounds = sized(200, 10000, 10000);
+    a->rounds = sized(200, 5000, 10000);
     for (int i = 0; i < THREADS; i++)
         threads[i] = thread_start(count_up_thread, a);
     for (int i = 0; i < TASKS; i++)
@@ -274,7 +274,7 @@ static void cancel_at_the_grant(struct arena *a)
 
 static int cancel_often(void *arena)
 {
-    for (long i = 0; i < sized(500, 8000, 170000) && !filch__load_relaxed(&case_bad); i++)
+    for (long i = 0; i < sized(500, 5000, 60000) && !filch__load_relaxed(&case_bad); i++)
         cancel_at_the_grant(arena);
     return 0;
 }
@@ -337,7 +337,7 @@ static int try_on(void *arena)
 {
     struct arena *a = arena;
     enum { TASKS = 6, THREADS = 2 };
-    uint32_t enough = (uint32_t)sized(2000, 150000, 1000000);
+    uint32_t enough = (uint32_t)sized(2000, 80000, 400000);
     pthread_t threads[THREADS];
     for (int i = 0; i < TASKS; i++)
         spawn_on(a->rt, NULL, try_again_and_again, a);

@@ -112,7 +112,7 @@ static void made_by_the_first_wait(void)
 static void short_lives(void)
 {
     int files = open_files();
-    for (int i = 0; i < sized(30, 400, 4000); i++) {
+    for (int i = 0; i < sized(30, 200, 1200); i++) {
         enum { WAITERS = 4 };
         filch_runtime *rt = named_runtime(worker_counts[i % 3]);
         struct pair p = pair_open(UNIX);

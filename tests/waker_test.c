@@ -123,7 +123,7 @@ static void a_clone_of_a_clone_wakes(void)
 {
     filch_runtime *rt = runtime_open(2);
     for (int kind = 0; kind < KINDS; kind++)
-        for (int i = 0; i < sized(200, 1000, 5000); i++) {
+        for (int i = 0; i < sized(200, 600, 2500); i++) {
             struct subject s;
             subject_begin(&s, kind, rt);
             filch_waker first = event_clone(&s.event);
@@ -194,7 +194,7 @@ static void clones_live_longer(void)
 /* Four threads wake, clone and drop while the runtime is destroyed with all of them pending. */
 static void clones_meet_the_end_of_the_runtime(void)
 {
-    for (int i = 0; i < sized(300, 1500, 6000) && !filch__load_relaxed(&case_bad); i++) {
+    for (int i = 0; i < sized(300, 800, 3000) && !filch__load_relaxed(&case_bad); i++) {
         struct subject s[4];
         struct users users;
         filch_runtime *rt = runtime_open(1 + i % 3);
@@ -262,7 +262,7 @@ static void late_wakes_disturb_nobody(void)
             event_set(&s[i].event, 1);
             CHECK(subject_end(&s[i]) == 1);
         }
-        uint32_t n = (uint32_t)sized(300, 2000, 10000);
+        uint32_t n = (uint32_t)sized(300, 1200, 5000);
         for (uint32_t i = 0; i < n; i++) {
             spawn_on(rt, NULL, wait_in_many_ways, &done);
             SPIN_UNTIL(i < filch__load_acquire(&done) + 16);

@@ -47,13 +47,6 @@ struct filch__file filch__poller_identify(int fd)
     return (struct filch__file){about.st_dev, about.st_ino, S_ISSOCK(about.st_mode)};
 }
 
-bool filch__poller_is_stream(int socket)
-{
-    int type;
-    socklen_t size = sizeof type;
-    return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
-}
-
 bool filch__poller_is_open(int fd)
 {
     return fcntl(fd, F_GETFD) >= 0;

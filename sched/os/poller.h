@@ -40,7 +40,6 @@ struct filch__file {
     bool socket;
 };
 struct filch__file filch__poller_identify(int fd);
-bool filch__poller_is_stream(int socket);
 bool filch__poller_is_open(int fd);
 
 /* close(2). */

@@ -157,7 +157,7 @@ __attribute__((noinline)) void filch__forks_enter_far(struct filch__forks *forks
 
 void filch__fiber_forget(void)
 {
-    filch__forks_enter(&filch__forks_foreign);
+    filch__forks_enter(filch__forks_foreign);
 }
 
 void filch__fiber_release_left(struct filch__fiber *left)
@@ -341,7 +341,7 @@ void filch__fiber_clear_task(struct filch__fiber *fiber)
     filch__fp_control_restore(&fiber->worker->fp);
     filch__store_relaxed(&fiber->task, NULL);
     fiber->pinned = NULL;
-    fiber->forks.cancelled = filch__forks_foreign.cancelled;
+    fiber->forks.cancelled = filch__forks_foreign->cancelled;
     if (filch__unlikely(fiber->frame != NULL)) { /* a stolen job's: not opened here */
         filch__store_relaxed(&fiber->frame, NULL);
         fiber->forks.closing = &fiber->rt->closing;

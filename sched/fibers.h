@@ -96,13 +96,13 @@ _Static_assert(offsetof(struct filch__fiber, worker) % FILCH__LINE == 0 &&
                "hot lines of a fiber");
 
 /* What threads outside of any runtime fork on: see forks.h. */
-extern struct filch__forks filch__forks_foreign;
+extern struct filch__forks filch__forks_foreign[];
 
 /* Any thread. NULL off workers. */
 static inline struct filch__fiber *filch__fiber_current(void)
 {
     struct filch__forks *forks = filch__forks_current();
-    return forks == &filch__forks_foreign ? NULL : (struct filch__fiber *)(void *)forks;
+    return forks == filch__forks_foreign ? NULL : (struct filch__fiber *)(void *)forks;
 }
 
 /* The same on a worker. */

@@ -21,15 +21,19 @@ static const uint32_t never;
 
 #define NOWHERE(forks) ((uintptr_t) & (forks)->none)
 
-struct filch__forks filch__forks_foreign = {
-    .split = {.tail = NOWHERE(&filch__forks_foreign),
-              .base = NOWHERE(&filch__forks_foreign),
-              .end = NOWHERE(&filch__forks_foreign)},
+/*
+ * All threads outside fork on the first of them, without knowing of each other: of n that are just
+ * between the stores of a fork the last may write n slots behind `none`. The others are that room.
+ */
+struct filch__forks filch__forks_foreign[1 + 256] = {{
+    .split = {.tail = NOWHERE(filch__forks_foreign),
+              .base = NOWHERE(filch__forks_foreign),
+              .end = NOWHERE(filch__forks_foreign)},
     .cancelled = &never,
     .closing = &never,
-};
+}};
 
-__thread struct filch__forks *filch__forks_self = &filch__forks_foreign;
+__thread struct filch__forks *filch__forks_self = filch__forks_foreign;
 
 extern inline struct filch__forks *filch__forks_current(void);
 

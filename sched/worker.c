@@ -248,7 +248,7 @@ void *filch__worker_main(void *arg)
     filch__store_release(&w->current, first);
     filch__forks_enter(&first->forks);
     filch__context_switch(&w->home, &first->context);
-    filch__forks_enter(&filch__forks_foreign);
+    filch__forks_enter(filch__forks_foreign);
     filch__overflow_detach();
     filch__context_release(&w->home);
     return NULL;

@@ -6,6 +6,8 @@
  */
 #include "sched/fiber/context.h"
 
+#include "sched/os/thread.h"
+
 #include <fenv.h>
 #include <stdint.h>
 #include <ucontext.h>
@@ -59,6 +61,7 @@ void *filch__switch_prepare(struct filch__context *c, const struct filch__stack 
     start->adopted = adopted;
     start->fp = initial_fp;
     getcontext(&start->save);
+    filch__thread_signals(&start->save.uc_sigmask); /* which a switch sets */
     start->save.uc_stack.ss_sp = s->base;
     start->save.uc_stack.ss_size = (size_t)((char *)start - s->base);
     start->save.uc_link = NULL;

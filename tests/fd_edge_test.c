@@ -131,15 +131,16 @@ static int read_task(void *arg)
 /* A datagram that nobody takes comes back as an error of the socket: no event but that. */
 static int refused_datagrams(void *rt)
 {
-    struct sockaddr_in at = loopback();
-    socklen_t length = sizeof at;
-    int nobody = socket(AF_INET, SOCK_DGRAM, 0);
-    REQUIRE(bind(nobody, (struct sockaddr *)&at, length) == 0);
-    REQUIRE(getsockname(nobody, (struct sockaddr *)&at, &length) == 0 && close(nobody) == 0);
     for (int waits = 0; waits < 2; waits++) {
-        int *fd = malloc(sizeof *fd);
+        struct sockaddr_in at = loopback(), own = loopback();
+        socklen_t length = sizeof at;
+        int nobody = socket(AF_INET, SOCK_DGRAM, 0), *fd = malloc(sizeof *fd);
         filch_handle *reader;
+        REQUIRE(fd && bind(nobody, (struct sockaddr *)&at, length) == 0);
+        REQUIRE(getsockname(nobody, (struct sockaddr *)&at, &length) == 0);
         *fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+        /* While the other's port is taken, or it might be given that one, and talk to itself. */
+        REQUIRE(bind(*fd, (struct sockaddr *)&own, length) == 0 && close(nobody) == 0);
         REQUIRE(connect(*fd, (struct sockaddr *)&at, sizeof at) == 0);
         make_known((struct pair){*fd, *fd});
         spawn_on(rt, &reader, read_task, fd);

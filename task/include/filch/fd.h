@@ -23,7 +23,8 @@
  *
  * Close with filch_close what tasks may wait for: they get -EBADF. After a plain close(2) they wait
  * on, until they are cancelled or the number is waited for anew, but are never woken for another
- * file that has got the number.
+ * file that has got the number. (Eventfds and the like, which the system does not tell apart, are
+ * where a number goes from one to another and back while both are open elsewhere.)
  */
 #ifndef FILCH_FD_H
 #define FILCH_FD_H

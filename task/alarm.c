@@ -47,8 +47,12 @@ bool filch__alarm_is_lost(const struct filch__alarm *a)
     return filch__load_relaxed(&a->timer.in->rt->lost);
 }
 
+/* Once it has rung who fired it is done with it, and the wheel knows it no more: no need for the lock,
+ * for which the clock may be in the way of many. */
 bool filch__alarm_disarm(struct filch__alarm *a)
 {
+    if (filch__load_acquire(&a->signal.state) == FILCH__SIGNAL_RUNG)
+        return true;
     if (filch__unlikely(filch__alarm_is_lost(a)) || filch__timer_disarm(&a->timer))
         return false;
     filch__signal_settle(&a->signal);

@@ -13,14 +13,13 @@ static void ring(void *signal)
 
 void filch__signal_fire(struct filch__signal *s, struct filch__after *after)
 {
-    filch_waker waker = s->waker;
-    if (!filch__waker_has_claim(&waker)) {
-        filch__store_release(&s->state, FILCH__SIGNAL_RINGING);
+    filch__store_release(&s->state, FILCH__SIGNAL_RINGING);
+    if (!filch__waker_has_claim(&s->waker)) {
         *after = (struct filch__after){ring, s};
         return;
     }
+    filch__waker_claim(&s->waker, after);
     filch__store_release(&s->state, FILCH__SIGNAL_RUNG);
-    filch__waker_claim(&waker, after);
 }
 
 void filch__signal_settle(struct filch__signal *s)
@@ -47,8 +46,8 @@ bool filch__alarm_is_lost(const struct filch__alarm *a)
     return filch__load_relaxed(&a->timer.in->rt->lost);
 }
 
-/* Once it has rung who fired it is done with it, and the wheel knows it no more: no need for the lock,
- * for which the clock may be in the way of many. */
+/* Where it is RUNG who fired it is done with it: no need for the lock, which the clock may be
+ * holding nearly all the time, while a crowd of timers moves. */
 bool filch__alarm_disarm(struct filch__alarm *a)
 {
     if (filch__load_acquire(&a->signal.state) == FILCH__SIGNAL_RUNG)

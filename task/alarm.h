@@ -3,11 +3,13 @@
  * A signal: what an event leaves for the one future that waits for it, and how it wakes the
  * future's waker. An alarm is one that comes at a time.
  *
- *     ARMED -> RUNG               the waker is a fiber's or a task's, claimed under the event's lock
- *     ARMED -> RINGING -> RUNG    another waker, which is woken without the lock in between
- * Who fires does so under a lock of the event's, that the future takes too before its memory goes;
- * after that a signal that is RINGING is waited for, which is short: a waker does not block. What
- * was written before RUNG (release) is seen by who finds it (acquire).
+ *     ARMED -> RINGING   under a lock of the event's
+ *     RINGING -> RUNG    a fiber's or a task's waker: once it was claimed, under the same lock;
+ *                        another one: once it was woken, without the lock
+ * A future may take RINGING for the event. Before its memory goes it finds RUNG (acquire): after that
+ * store (release) who fired touches neither the signal nor, unless it was claimed, whom it wakes.
+ * Where it finds less it takes the lock, and then waits for RUNG, which is short: a waker does not
+ * block.
  */
 #ifndef FILCH_TASK_ALARM_H
 #define FILCH_TASK_ALARM_H
@@ -37,8 +39,7 @@ static inline bool filch__signal_rung(const struct filch__signal *s)
     return filch__load_acquire(&s->state) != FILCH__SIGNAL_ARMED;
 }
 
-/* By the future, after it has held the lock since the firing: nobody touches the signal any more.
- * */
+/* By the future, after it has held the lock since the firing: waits for RUNG. */
 void filch__signal_settle(struct filch__signal *s);
 
 struct filch__alarm {

@@ -133,13 +133,6 @@ static bool leave_sleepers(struct filch__worker *w)
     return true;
 }
 
-/* True: it has slept there, and either was woken or has been told of something. */
-static bool sleep_in_reactor(struct filch__worker *w)
-{
-    struct filch__reactor *reactor = filch__reactor_of(w->rt);
-    return reactor && filch__reactor_sleep(reactor, w);
-}
-
 static void sleep_until_woken(struct filch__worker *w)
 {
     struct filch_runtime *rt = w->rt;
@@ -156,8 +149,8 @@ static void sleep_until_woken(struct filch__worker *w)
                 shrinking = filch__fibers_shrink(w);
                 continue;
             }
-            if (sleep_in_reactor(w))
-                break;
+            if (filch__reactor_sleep(w))
+                break; /* it was woken, or has been told of something */
             filch__parker_wait(&w->parker, key, FILCH_NEVER);
             key = filch__parker_key(&w->parker);
         }
@@ -170,8 +163,7 @@ static void sleep_until_woken(struct filch__worker *w)
 /* File descriptors that are ready make work of one's own. */
 static bool ask_reactor(struct filch__worker *w, struct filch__work *work)
 {
-    struct filch__reactor *reactor = filch__reactor_of(w->rt);
-    if (!reactor || !filch__reactor_ask(reactor, w))
+    if (!filch__reactor_ask(w))
         return false;
     work->runnable = filch__worker_pick(w);
     if (!work->runnable)
@@ -198,9 +190,7 @@ static bool wake(struct filch__worker *w)
     if (!filch__load_relaxed(&w->idle) || !leave_sleepers(w))
         return false;
     filch__parker_wake(&w->parker);
-    struct filch__reactor *reactor = filch__load_seq_cst(&w->rt->reactor);
-    if (reactor)
-        filch__reactor_wake(reactor, w);
+    filch__reactor_wake(w);
     return true;
 }
 

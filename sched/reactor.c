@@ -64,9 +64,10 @@ static int ask(struct filch__reactor *reactor, bool block)
     return reports;
 }
 
-bool filch__reactor_ask(struct filch__reactor *reactor, struct filch__worker *w)
+bool filch__reactor_ask(struct filch__worker *w)
 {
-    if (!take_role(reactor, 1 + w->index))
+    struct filch__reactor *reactor = filch__reactor_of(w->rt);
+    if (!reactor || !take_role(reactor, 1 + w->index))
         return false;
     int reports = ask(reactor, false);
     filch__store_relaxed(&reactor->asked, reactor->asked + 1);
@@ -74,9 +75,10 @@ bool filch__reactor_ask(struct filch__reactor *reactor, struct filch__worker *w)
     return reports > 0;
 }
 
-bool filch__reactor_sleep(struct filch__reactor *reactor, struct filch__worker *w)
+bool filch__reactor_sleep(struct filch__worker *w)
 {
-    if (!take_role(reactor, 1 + w->index))
+    struct filch__reactor *reactor = filch__reactor_of(w->rt);
+    if (!reactor || !take_role(reactor, 1 + w->index))
         return false;
     if (filch__load_seq_cst(&w->idle))
         (void)ask(reactor, true);
@@ -85,9 +87,10 @@ bool filch__reactor_sleep(struct filch__reactor *reactor, struct filch__worker *
     return true;
 }
 
-void filch__reactor_wake(struct filch__reactor *reactor, struct filch__worker *w)
+void filch__reactor_wake(struct filch__worker *w)
 {
-    if (filch__load_seq_cst(&reactor->role) == 1 + w->index)
+    struct filch__reactor *reactor = filch__load_seq_cst(&w->rt->reactor);
+    if (reactor && filch__load_seq_cst(&reactor->role) == 1 + w->index)
         filch__event_raise(reactor->bell);
 }
 

@@ -57,15 +57,15 @@ void filch__reactor_end(struct filch_runtime *rt);
 int filch__reactor_begin(struct filch_runtime *rt, struct filch__interest *interest, int fd,
                          bool blind);
 
-/* On w's thread, out of work. True: something was reported. */
-bool filch__reactor_ask(struct filch__reactor *reactor, struct filch__worker *w);
+/* On w's thread, of its runtime's reactor, if there is one. True: something was reported. */
+bool filch__reactor_ask(struct filch__worker *w);
 
-/* The same, asleep: blocks until there is a report or w is woken. False: somebody else has the
- * role, and nothing was done. */
-bool filch__reactor_sleep(struct filch__reactor *reactor, struct filch__worker *w);
+/* The same, asleep: blocks until there is a report or w is woken. False: there is no
+ * reactor, or somebody else has the role, and nothing was done. */
+bool filch__reactor_sleep(struct filch__worker *w);
 
 /* Any thread, after w->idle was set to 0. */
-void filch__reactor_wake(struct filch__reactor *reactor, struct filch__worker *w);
+void filch__reactor_wake(struct filch__worker *w);
 
 /* The reactor of rt, or NULL. Pairs with its making. Who wakes looks for it sequentially
  * consistent: see above. */

@@ -46,13 +46,6 @@ static void empty_injector(struct filch__worker *w)
     filch__worker_keep(w, filch__injector_take_all(&w->rt->injector));
 }
 
-static void ask_reactor(struct filch__worker *w)
-{
-    struct filch__reactor *reactor = filch__reactor_of(w->rt);
-    if (reactor)
-        (void)filch__reactor_ask(reactor, w);
-}
-
 static struct filch__runnable *pick_pinned(struct filch__worker *w)
 {
     struct filch__runnable *arrived = filch__injector_take_all(&w->inbox);
@@ -115,7 +108,7 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
             r = filch__deque_take(&w->spawned);
         }
         if (tick % PATIENCE == 0)
-            ask_reactor(w);
+            (void)filch__reactor_ask(w);
         if (!r)
             r = pick_pinned(w);
         if (!r)

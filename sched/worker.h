@@ -107,8 +107,7 @@ void filch__submit_spawn(struct filch_runtime *rt, struct filch__runnable *r,
                          struct filch__worker *pinned);
 void filch__submit_ready(struct filch_runtime *rt, struct filch__runnable *r,
                          struct filch__worker *pinned);
-/* The same as ready does on other threads than rt's workers; on these, and in signal handlers, too.
- * */
+/* What ready does on other threads than rt's workers; on these, and in signal handlers, too. */
 void filch__submit_outside(struct filch_runtime *rt, struct filch__runnable *r,
                            struct filch__worker *pinned);
 

@@ -68,8 +68,7 @@ static int block(struct filch__watch *watch, struct filch__sleeper *sleeper, int
 {
     filch_waker waker = {&filch__waker_thread, sleeper};
     for (;;) {
-        /* Before the poll, whose look at its event a wake must come after: then it is seen below.
-         * */
+        /* Before the poll, so that a wake after the poll's look at its event is seen below. */
         (void)filch__exchange_acq_rel(&sleeper->woken, 0);
         bool late = deadline != FILCH_NEVER && deadline <= filch__now();
         if (watch->ready(watch, &waker))

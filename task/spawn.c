@@ -11,8 +11,7 @@
 #include <string.h>
 
 #define ALIGN 16
-/* A moved argument, result or future above this is a mistake, and would overflow the block's size.
- * */
+/* An argument, result or future above this is a mistake, and would overflow the block's size. */
 #define MOVED_MAX ((size_t)1 << 30)
 
 static size_t round_up(size_t n, size_t to)

@@ -180,25 +180,19 @@ void filch__waker_claim(const filch_waker *w, struct filch__after *after)
 }
 
 /*
- * The handler may have interrupted a worker at any point of its own queues: so nothing but the
- * injector, which takes one compare and swap, whoever calls.
+ * In a handler, which may have interrupted a worker at any point of its own queues: so nothing but
+ * the injector, which takes one compare and swap, whoever calls.
  */
-static void queue_from_signal(filch_runtime *rt, struct filch__runnable *r,
-                              struct filch__worker *pinned)
-{
-    filch__submit_outside(rt, r, pinned);
-}
-
 static void wake_fiber_from_signal(struct filch__fiber *fiber)
 {
     if (filch__unpark_claim(fiber))
-        queue_from_signal(fiber->rt, &fiber->resume, fiber->pinned);
+        filch__submit_outside(fiber->rt, &fiber->resume, fiber->pinned);
 }
 
 static void wake_task_from_signal(struct filch_handle *t)
 {
     if (filch__stackless_claim(t))
-        queue_from_signal(t->rt, &t->runnable, filch__task_pinned(t));
+        filch__submit_outside(t->rt, &t->runnable, filch__task_pinned(t));
 }
 
 int filch_wake_from_signal(const filch_waker *w)

@@ -8,8 +8,7 @@
 #include "sched/pool.h"
 #include "sched/runtime.h"
 #include "tests/support.h"
-
-#include <dirent.h>
+#include "tests/threads.h"
 
 #define MS   INT64_C(1000000)
 #define HOUR (3600 * 1000 * MS)
@@ -108,26 +107,6 @@ static inline uint32_t pool_threads(filch_runtime *rt)
 {
     struct filch__pool *pool = filch__load_acquire(&rt->pool);
     return pool ? filch__load_relaxed(&pool->threads) : 0;
-}
-
-/* Threads of this process with that name. The list may have those that were just joined. */
-static inline int threads_named(const char *name)
-{
-    DIR *dir = opendir("/proc/self/task");
-    REQUIRE(dir);
-    int n = 0;
-    for (struct dirent *d; (d = readdir(dir));) {
-        char path[300], line[64] = "";
-        snprintf(path, sizeof path, "/proc/self/task/%s/comm", d->d_name);
-        FILE *f = fopen(path, "re");
-        if (!f)
-            continue;
-        if (fgets(line, sizeof line, f))
-            n += strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == '\n';
-        fclose(f);
-    }
-    closedir(dir);
-    return n;
 }
 
 #endif

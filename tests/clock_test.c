@@ -7,8 +7,8 @@
 #include "sched/os/fault.h"
 #include "sched/os/memory.h"
 #include "tests/alarm.h"
+#include "tests/threads.h"
 
-#include <dirent.h>
 #include <sys/wait.h>
 
 static void await_sleep(filch_runtime *rt, int64_t until)
@@ -90,27 +90,6 @@ static void no_wake_is_lost_fences(void)
     filch__asymmetric = false;
     on_each_size(wakes);
     filch__barrier_init_process();
-}
-
-/* Threads of this process with that name. The list may lack some while others end, and have those
- * that were just joined. */
-static int threads_named(const char *name)
-{
-    DIR *dir = opendir("/proc/self/task");
-    REQUIRE(dir);
-    int n = 0;
-    for (struct dirent *d; (d = readdir(dir));) {
-        char path[300], line[64] = "";
-        snprintf(path, sizeof path, "/proc/self/task/%s/comm", d->d_name);
-        FILE *f = fopen(path, "re");
-        if (!f)
-            continue;
-        if (fgets(line, sizeof line, f))
-            n += strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == '\n';
-        fclose(f);
-    }
-    closedir(dir);
-    return n;
 }
 
 struct starter {

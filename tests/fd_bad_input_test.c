@@ -226,8 +226,8 @@ static int first_wait_with_room_for_one(void *rt)
 
 static void the_first_wait_finds_no_room(void)
 {
-    in_tasks(first_wait_without_room);
-    in_tasks(first_wait_with_room_for_one);
+    in_task_of_each(first_wait_without_room);
+    in_task_of_each(first_wait_with_room_for_one);
 }
 
 /* The connection is kept until there is room. */

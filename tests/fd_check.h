@@ -237,21 +237,10 @@ static inline void waiter_start(struct waiter *w, filch_runtime *rt, int fd, uin
 
 /* ---- where ---- */
 
-/* fn(rt) in a task of runtimes of each size; nothing is left. */
-static inline void in_tasks(filch_fn *fn)
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        CHECK(filch_run(rt, fn, rt) == 0);
-        drain(rt);
-        runtime_close(rt);
-    }
-}
-
 /* The same, and on the calling thread, which the default runtime serves. */
 static inline void everywhere(filch_fn *fn)
 {
-    in_tasks(fn);
+    in_task_of_each(fn);
     CHECK(fn(NULL) == 0);
 }
 

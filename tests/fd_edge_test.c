@@ -68,7 +68,7 @@ static int descriptors_between(void *rt)
 
 static void messages_with_descriptors(void)
 {
-    in_tasks(descriptors_between);
+    in_task_of_each(descriptors_between);
 }
 
 /* It ends one before urgent data. */
@@ -90,7 +90,7 @@ static int urgent_between(void *rt)
 
 static void urgent_data(void)
 {
-    in_tasks(urgent_between);
+    in_task_of_each(urgent_between);
 }
 
 /* An end, or an error, after a read that ended short. */
@@ -117,7 +117,7 @@ static int ends_after_short_reads(void *rt)
 
 static void an_end_after_a_short_read(void)
 {
-    in_tasks(ends_after_short_reads);
+    in_task_of_each(ends_after_short_reads);
 }
 
 /* ---- events that are none of reading and writing ---- */
@@ -156,7 +156,7 @@ static int refused_datagrams(void *rt)
 
 static void datagrams_that_nobody_takes(void)
 {
-    in_tasks(refused_datagrams);
+    in_task_of_each(refused_datagrams);
 }
 
 /* One's own shutdown ends reads that wait. */
@@ -181,7 +181,7 @@ static int shut_while_reading(void *rt)
 
 static void a_shutdown_of_ones_own(void)
 {
-    in_tasks(shut_while_reading);
+    in_task_of_each(shut_while_reading);
 }
 
 /* ---- another file at the number ---- */
@@ -214,7 +214,7 @@ static int full_at_a_dry_number(void *rt)
 
 static void new_data_at_a_dry_number(void)
 {
-    in_tasks(full_at_a_dry_number);
+    in_task_of_each(full_at_a_dry_number);
 }
 
 /* ---- flows ---- */

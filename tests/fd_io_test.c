@@ -280,12 +280,12 @@ static int nothing(void *rt)
 
 static void reads_of_nothing(void)
 {
-    in_tasks(nothing);
+    in_task_of_each(nothing);
 }
 
 static void ends_and_broken_pipes(void)
 {
-    in_tasks(ends);
+    in_task_of_each(ends);
 }
 
 /* On a thread, which has not blocked the signal. */
@@ -365,7 +365,7 @@ static int when_cancelled(void *rt)
 
 static void cancelled_before(void)
 {
-    in_tasks(when_cancelled);
+    in_task_of_each(when_cancelled);
 }
 
 int main(void)

@@ -49,7 +49,7 @@ static int close_wakes(void *rt)
 
 static void close_wakes_all(void)
 {
-    in_tasks(close_wakes);
+    in_task_of_each(close_wakes);
 }
 
 static void *await_on_thread(void *arg)

@@ -187,7 +187,7 @@ static int cancels(void *rt)
 
 static void cancelled_waits(void)
 {
-    in_tasks(cancels);
+    in_task_of_each(cancels);
 }
 
 static void the_runtime_ends(void)
@@ -324,7 +324,7 @@ static int crowds(void *rt)
 
 static void many_of_one_descriptor(void)
 {
-    in_tasks(crowds);
+    in_task_of_each(crowds);
 }
 
 /* More by one event than are fired under one lock; of all kinds of wakers. */

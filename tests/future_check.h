@@ -119,17 +119,6 @@ static inline uint32_t drops_of(const struct event *e)
     return filch__load_acquire(&e->drops);
 }
 
-/* fn(rt) in a task of runtimes of each size; nothing is left. */
-static inline void in_task_of_each(filch_fn *fn)
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        CHECK(filch_run(rt, fn, rt) == 0);
-        drain(rt);
-        runtime_close(rt);
-    }
-}
-
 /* The same, and on the calling thread. */
 static inline void everywhere(filch_fn *fn)
 {

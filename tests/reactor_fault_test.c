@@ -170,7 +170,7 @@ static int first_waits(void *rt)
 
 static void first_waits_by_name(void)
 {
-    in_tasks(first_waits);
+    in_task_of_each(first_waits);
 }
 
 /* On a thread: the default runtime itself may fail to be made, more than once. */

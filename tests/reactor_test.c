@@ -203,7 +203,7 @@ static int compute_and_be_told(void *rt)
 
 static void told_while_it_computes(void)
 {
-    in_tasks(compute_and_be_told);
+    in_task_of_each(compute_and_be_told);
 }
 
 /* All workers but one compute for ever, or they never run out of tasks that yield. */

@@ -66,6 +66,17 @@ static inline void drain(filch_runtime *rt)
     SPIN_UNTIL(totals_of(rt).tasks_live == 0);
 }
 
+/* fn(rt) in a task of runtimes of each size; nothing is left. */
+static inline void in_task_of_each(filch_fn *fn)
+{
+    for (size_t w = 0; w < COUNT(worker_counts); w++) {
+        filch_runtime *rt = runtime_open(worker_counts[w]);
+        CHECK(filch_run(rt, fn, rt) == 0);
+        drain(rt);
+        runtime_close(rt);
+    }
+}
+
 /* Spawn on rt, off its workers; must succeed. h may be NULL. */
 static inline void spawn_on(filch_runtime *rt, filch_handle **h, filch_fn *fn, void *arg)
 {

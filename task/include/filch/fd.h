@@ -80,8 +80,7 @@ extern FILCH_API const filch_future_ops filch_fd_future_ops;
 FILCH_API ssize_t filch_read(int fd, void *buffer, size_t n);
 FILCH_API ssize_t filch_write(int fd, const void *buffer, size_t n);
 
-/* Writes n bytes, by as many writes as it takes: n. On failure some of them may have been written.
- * */
+/* Writes n bytes, by as many writes as it takes: n. On failure some may have been written. */
 FILCH_API ssize_t filch_write_all(int fd, const void *buffer, size_t n);
 
 /*

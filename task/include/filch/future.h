@@ -43,8 +43,7 @@ typedef struct filch_future_ops {
      * should not suspend, but may.
      */
     int (*poll)(filch_future *self, const filch_waker *waker);
-    /* Called once, ready or not, polled or not; the last that is done to it. NULL: nothing to do.
-     * */
+    /* Called once, ready or not, polled or not, last of all. NULL: there is nothing to do. */
     void (*drop)(filch_future *self);
 } filch_future_ops;
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The switch by swapcontext(3), for CPUs that have no assembly here. The save area is a ucontext_t
- * on the suspended stack. Each switch also saves and sets the signal mask, which takes a system
- * call.
+ * on the suspended stack. A signal mask belongs to the thread, as with the other switches: since
+ * swapcontext sets the one that the context wears, it is dressed in the thread's first. That makes
+ * two system calls for a switch.
  */
 #include "sched/fiber/context.h"
 
-#include "sched/os/thread.h"
-
 #include <fenv.h>
+#include <signal.h>
 #include <stdint.h>
 #include <ucontext.h>
 
@@ -37,9 +37,11 @@ static void trampoline(unsigned high, unsigned low)
 void filch__switch(void **from, void *to)
 {
     ucontext_t save;
+    ucontext_t *next = to;
 
     *from = &save;
-    swapcontext(&save, to);
+    pthread_sigmask(SIG_SETMASK, NULL, &next->uc_sigmask);
+    swapcontext(&save, next);
 }
 
 void filch__switch_adopt(void)
@@ -61,7 +63,6 @@ void *filch__switch_prepare(struct filch__context *c, const struct filch__stack 
     start->adopted = adopted;
     start->fp = initial_fp;
     getcontext(&start->save);
-    filch__thread_signals(&start->save.uc_sigmask); /* which a switch sets */
     start->save.uc_stack.ss_sp = s->base;
     start->save.uc_stack.ss_size = (size_t)((char *)start - s->base);
     start->save.uc_link = NULL;

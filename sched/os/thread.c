@@ -31,19 +31,14 @@ static int set_stack_size(pthread_attr_t *attr, size_t size)
     return pthread_attr_setstacksize(attr, (size + page - 1) & ~(page - 1));
 }
 
-void filch__thread_signals(sigset_t *blocked)
-{
-    static const int kept[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};
-    sigfillset(blocked);
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        sigdelset(blocked, kept[i]);
-}
-
 /* A thread inherits the mask of its creator: the creator wears the mask for the moment. */
 static int create_masked(filch__thread *t, const pthread_attr_t *attr)
 {
+    static const int kept[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};
     sigset_t blocked, before;
-    filch__thread_signals(&blocked);
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        sigdelset(&blocked, kept[i]);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     int error = pthread_create(&t->id, attr, start, t);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

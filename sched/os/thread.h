@@ -10,7 +10,6 @@
 #define FILCH_SCHED_OS_THREAD_H
 
 #include <pthread.h>
-#include <signal.h>
 #include <stddef.h>
 
 typedef struct filch__thread {
@@ -29,9 +28,6 @@ typedef struct filch__thread {
  */
 int filch__thread_create(filch__thread *t, void *(*fn)(void *), void *arg, size_t stack_size,
                          const char *name);
-
-/* The signals that such a thread blocks. */
-void filch__thread_signals(sigset_t *blocked);
 
 /* Any thread but t's own, once. Blocks until fn has returned, whose effects are then visible. */
 void filch__thread_join(filch__thread *t);

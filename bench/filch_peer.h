@@ -33,6 +33,13 @@ bench_fn filch_bench_timer_lateness;
 /* filch_echo.c */
 bench_fn filch_bench_fd_echo;
 
+/* filch_sync.c: locks and channels. */
+bench_fn filch_bench_ping_pong;
+bench_fn filch_bench_mutex64;
+bench_fn filch_bench_mutex_uncontended;
+bench_fn filch_bench_channel4x4;
+bench_fn filch_bench_rwlock_read;
+
 /* filch_scopes.c */
 bench_fn filch_bench_scope_open_close;
 bench_fn filch_bench_scope_spawn;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/deque.h"
 
+#include "sched/os/chaos.h"
 #include "sched/os/memory.h"
 
 #include <errno.h>
@@ -49,6 +50,7 @@ bool filch__deque_grow(struct filch__deque *d)
     uint32_t n = (tail - first) & FILCH__INDEX_MASK;
     for (uint32_t i = tail - n; i != tail; i++)
         to[i & (capacity - 1)] = filch__load_relaxed(&d->buffer[i & d->mask]);
+    filch__chaos_nap();
     filch__store_release(&d->buffers[generation], to);
     uint32_t head = filch__split_set_generation(&d->split, generation);
     /* What thieves took while the copy was made belongs to the old buffer. */
@@ -68,6 +70,7 @@ static item consume(struct filch__deque *d, uint64_t word, uint32_t i)
     item *buffer = filch__load_acquire(&d->buffers[generation]);
     item *slot = &buffer[(filch__word_head(word) + i) & mask];
     item r = filch__load_relaxed(slot);
+    filch__chaos_nap();
     filch__store_release(slot, NULL);
     return r;
 }

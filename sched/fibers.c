@@ -2,6 +2,7 @@
 #include "sched/fibers.h"
 
 #include "sched/forks.h"
+#include "sched/os/chaos.h"
 #include "sched/os/clock.h"
 #include "sched/os/memory.h"
 #include "sched/runtime.h"
@@ -177,8 +178,16 @@ static inline void leave_to(struct filch__fiber *me, struct filch__fiber *to,
     *me->worker->errno_at = saved_errno;
 }
 
+/* A token without cause, of a fiber that runs or stands still. */
+static inline void wake_in_vain(struct filch__fiber *fiber)
+{
+    if (filch__chaos_wake() && !filch__load_relaxed(&fiber->deaf))
+        filch__unpark(fiber);
+}
+
 void filch__unpark_claimed(struct filch__fiber *fiber)
 {
+    wake_in_vain(fiber);
     filch__submit_ready(fiber->rt, &fiber->resume, fiber->pinned);
 }
 
@@ -192,6 +201,7 @@ static void suspend_left(struct filch__fiber *left)
 {
     filch__forks_offer(left);
     uint32_t running = FILCH__RUNNING;
+    filch__chaos_nap();
     if (filch__cas_acq_rel(&left->wait, &running, FILCH__SUSPENDED))
         return;
     (void)filch__exchange_acq_rel(&left->wait, FILCH__RUNNING);
@@ -214,8 +224,10 @@ static bool can_leave(struct filch__worker *w)
 static void suspend_left_plainly(struct filch__fiber *left)
 {
     filch__forks_offer(left);
+    filch__chaos_nap();
     filch__store_release(&left->wait, FILCH__SUSPENDED);
     filch__barrier_light();
+    filch__chaos_nap();
     if (filch__likely(!filch__load_relaxed(&left->interrupted)))
         return;
     filch__unpark(left);
@@ -251,16 +263,15 @@ static bool take_token(struct filch__fiber *me)
 int filch__park(void)
 {
     struct filch__fiber *me = filch__fiber_current();
-    me->parks++;
+    filch__store_relaxed(&me->parks, me->parks + 1);
+    wake_in_vain(me);
     if (take_token(me))
         return 0;
     if (!can_leave(me->worker))
         return -ENOMEM;
-    if (!me->waiting.since) {
-        int64_t now = filch__now_coarse();
-        filch__store_relaxed(&me->worker->clock, now);
-        filch__store_relaxed(&me->waiting.since, now);
-    }
+    if (!me->waiting.since)
+        filch__store_relaxed(&me->waiting.since, -me->worker->clock);
+    wake_in_vain(me);
     leave(me, filch__worker_pick(me->worker), suspend_left);
     return 0;
 }
@@ -269,7 +280,7 @@ void filch__park_for(struct filch__runnable *first)
 {
     struct filch__fiber *me = filch__fiber_current();
     struct filch__worker *w = me->worker;
-    me->parks++;
+    filch__store_relaxed(&me->parks, me->parks + 1);
     w->handoff = first;
     filch__store_relaxed(&me->waiting.since, -w->clock);
     leave_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), suspend_left_plainly);
@@ -288,7 +299,7 @@ int filch__fiber_yield(void)
     if (!can_leave(me->worker))
         return -ENOMEM;
     struct filch__runnable *next = filch__worker_pick(me->worker);
-    if (next)
+    if (next || filch__chaos_stray(me->rt->worker_count))
         leave(me, next, queue_left);
     return 0;
 }
@@ -299,6 +310,7 @@ bool filch__unpark_claim(struct filch__fiber *fiber)
     for (;;) {
         bool suspended = wait == FILCH__SUSPENDED;
         uint32_t to = suspended ? FILCH__RUNNING : FILCH__NOTIFIED;
+        filch__chaos_pause();
         if (filch__cas_acq_rel(&fiber->wait, &wait, to))
             return suspended;
     }
@@ -316,6 +328,7 @@ enum filch__interrupt filch__interrupt_begin(struct filch__fiber *fiber)
         return FILCH__INTERRUPT_NOTHING;
     if (filch__unpark_claim(fiber))
         return FILCH__INTERRUPT_WAKE;
+    filch__chaos_pause();
     filch__store_release(&fiber->interrupted, 1);
     return FILCH__INTERRUPT_END;
 }
@@ -323,6 +336,7 @@ enum filch__interrupt filch__interrupt_begin(struct filch__fiber *fiber)
 void filch__interrupt_end(struct filch__fiber *fiber)
 {
     uint32_t suspended = FILCH__SUSPENDED;
+    filch__chaos_pause();
     if (filch__cas_acq_rel(&fiber->wait, &suspended, FILCH__RUNNING))
         filch__unpark_claimed(fiber);
 }
@@ -330,14 +344,25 @@ void filch__interrupt_end(struct filch__fiber *fiber)
 struct filch__fiber *filch__unpark_next(struct filch__fiber *fiber)
 {
     struct filch__worker *w = filch__worker_current();
-    if (fiber->rt == w->rt && (!fiber->pinned || fiber->pinned == w))
+    if (fiber->rt == w->rt && (!fiber->pinned || fiber->pinned == w) &&
+        !filch__chaos_stray(w->rt->worker_count))
         return fiber;
     filch__unpark_claimed(fiber);
     return NULL;
 }
 
+void filch__holder_orphan_all(struct filch__holder *h)
+{
+    while (h->held) {
+        struct filch__held *held = h->held;
+        h->held = held->next;
+        held->orphan(held);
+    }
+}
+
 void filch__fiber_clear_task(struct filch__fiber *fiber)
 {
+    filch__holder_end(&fiber->holder);
     filch__fp_control_restore(&fiber->worker->fp);
     filch__store_relaxed(&fiber->task, NULL);
     fiber->pinned = NULL;

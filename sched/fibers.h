@@ -36,6 +36,7 @@
 
 #include "sched/fiber/context.h"
 #include "sched/fiber/stack.h"
+#include "sched/holder.h"
 #include "sched/runnable.h"
 
 struct filch__worker;
@@ -43,10 +44,20 @@ struct filch__frame;
 
 enum filch__wait { FILCH__RUNNING, FILCH__NOTIFIED, FILCH__SUSPENDED };
 
-/* What a fiber waits for, for whoever looks at it from outside. */
+struct filch__blames;
+
+/* What is waited for, of one kind: a dump shows it. */
+struct filch__topic {
+    const char *name;
+    /* Of the upper floor: who can end a wait on `on`. NULL: it ends by itself, or by a thief. */
+    void (*explain)(const void *on, struct filch__blames *blames);
+};
+
+/* What a fiber waits for, for whoever looks at it from outside: `on` may be followed as look.h
+ * says, where the topic does. */
 struct filch__waiting {
-    const char *what; /* NULL: it does not wait */
-    const void *on;   /* what that is about; the meaning depends on `what` */
+    const struct filch__topic *topic; /* NULL: it does not wait */
+    const void *on;
     int64_t since; /* when it suspended, to some milliseconds; 0: not yet; negative: not before */
 };
 
@@ -65,7 +76,7 @@ struct filch__fiber {
     struct filch__frame *frame;   /* the innermost: frames.h */
     struct filch__worker *pinned; /* resumes only there; set before the fiber can suspend */
     bool own_size;                /* (o) its stack was made for one task, do not reuse it */
-    uint32_t parks;               /* (o) how often it was parked: await.c */
+    uint32_t parks;               /* owner-written: how often it was parked: await.c, look.h */
     struct filch__context context; /* (o) its first word ends the line */
 
     uint32_t offered; /* `offer` is queued */
@@ -80,13 +91,16 @@ struct filch__fiber {
     uint16_t interrupted; /* see above */
     uint16_t deaf;        /* waits for something that an interrupt does not bring */
 
+    _Alignas(FILCH__HOLDER_ALIGN) struct filch__holder holder; /* (o) */
+    struct filch__holder *guest; /* (o) not NULL: holds instead, a task without a stack */
+
     struct filch__stack stack;        /* (o) map is NULL while it has none */
     size_t room;                      /* bytes of its stack */
     struct filch__fiber *next_all;    /* (i) */
     struct filch__runnable offer;     /* queued while it is suspended with jobs to steal */
     struct filch__runnable play;      /* runs the job below */
     struct filch__fiber *loot_victim; /* (o) forks.h: the job that it was made for */
-    struct filch__slot *loot_slot;    /* (o) */
+    struct filch__slot *loot_slot;    /* owner-written: the stolen job that it runs, or shall run */
 };
 
 #define FILCH__LINE 64
@@ -206,6 +220,14 @@ __attribute__((warn_unused_result)) bool filch__unpark_claim(struct filch__fiber
 __attribute__((warn_unused_result)) struct filch__fiber *
 filch__unpark_next(struct filch__fiber *fiber);
 
+/* The first half where it is suspended; else false, and nothing happened. */
+__attribute__((warn_unused_result)) static inline bool
+filch__unpark_claim_suspended(struct filch__fiber *fiber)
+{
+    uint32_t suspended = FILCH__SUSPENDED;
+    return filch__cas_acq_rel(&fiber->wait, &suspended, FILCH__RUNNING);
+}
+
 /* Any thread, of a fiber that was claimed, or has left to yield: queues it where it can run. */
 void filch__unpark_claimed(struct filch__fiber *fiber);
 
@@ -225,17 +247,17 @@ static inline void filch__fiber_set_task(struct filch__fiber *fiber, void *task,
 void filch__fiber_clear_task(struct filch__fiber *fiber);
 
 /* Around a wait of the fiber: what a dump says of it. */
-static inline void filch__fiber_begin_wait(struct filch__fiber *fiber, const char *what,
-                                           const void *on)
+static inline void filch__fiber_begin_wait(struct filch__fiber *fiber,
+                                           const struct filch__topic *topic, const void *on)
 {
     filch__store_relaxed(&fiber->waiting.since, 0);
     filch__store_relaxed(&fiber->waiting.on, on);
-    filch__store_release(&fiber->waiting.what, what);
+    filch__store_release(&fiber->waiting.topic, topic);
 }
 
 static inline void filch__fiber_end_wait(struct filch__fiber *fiber)
 {
-    filch__store_relaxed(&fiber->waiting.what, NULL);
+    filch__store_relaxed(&fiber->waiting.topic, NULL);
 }
 
 /* Names a task to whoever reads a diagnosis; set by the upper floor before there are tasks.

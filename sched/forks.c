@@ -3,6 +3,7 @@
 
 #include "sched/frames.h"
 #include "sched/idle.h"
+#include "sched/os/chaos.h"
 #include "sched/os/clock.h"
 #include "sched/os/die.h"
 #include "sched/os/reserve.h"
@@ -119,6 +120,7 @@ uintptr_t filch__fork_slow(uintptr_t position)
         return s->end;
     }
     filch__store_relaxed(&s->limit, s->end);
+    filch__chaos_nap();
     filch__fence_seq_cst(); /* the limit was raised: idle.h */
     filch__idle_notify(fiber->rt);
     return position;
@@ -129,18 +131,21 @@ static bool done(const struct filch__slot *slot)
     return filch__load_acquire(&slot->fn) == FILCH__DONE;
 }
 
+const struct filch__topic filch__topic_stolen_job = {"a stolen job", NULL};
+
 /* Until the job in the slot, which a thief has, is done. */
 static void await_thief(struct filch__slot *slot)
 {
-    for (int i = 0; i < LOOKS; i++) {
+    for (uint32_t i = filch__chaos_among(0, LOOKS); i < LOOKS; i++) {
         if (done(slot))
             return;
         filch__cpu_relax();
     }
     struct filch__fiber *fiber = filch__fiber_current();
     filch__store_relaxed(&fiber->awaited, slot);
-    filch__fiber_begin_wait(fiber, "a stolen job", NULL);
+    filch__fiber_begin_wait(fiber, &filch__topic_stolen_job, slot);
     filch__fence_seq_cst();
+    filch__chaos_nap();
     while (!done(slot))
         if (filch__park() < 0)
             filch__os_yield(); /* no fiber to go on with: wait here, the thief needs nothing of us
@@ -153,6 +158,7 @@ int64_t filch__sync_slow(uintptr_t position)
 {
     struct filch__split *s = &filch__forks_current()->split;
     struct filch__slot *slot = (struct filch__slot *)position;
+    filch__chaos_nap();
     if (position >= s->end || filch__split_settle(s, position, FILCH__UNIT_SLOT) == FILCH__POP_MINE)
         return FILCH__MINE;
     filch__store_relaxed(&s->tail, position + sizeof *slot);
@@ -194,6 +200,8 @@ enum filch__steal filch__forks_steal(struct filch__fiber *victim, struct filch__
     uint32_t one;
     struct filch__split *s = &victim->forks.split;
     struct filch__fiber *stage = NULL;
+    if (filch__chaos_miss())
+        return FILCH__STEAL_BUSY;
     if (filch__unlikely(filch__load_relaxed(&victim->room) > w->rt->stack_size) &&
         filch__forks_count(victim) && !make_stage(victim, w, &stage))
         return FILCH__STEAL_BUSY;
@@ -203,6 +211,7 @@ enum filch__steal filch__forks_steal(struct filch__fiber *victim, struct filch__
             filch__fiber_release(w, stage);
         return rc;
     }
+    filch__chaos_nap();
     /* The victim may have got another stack since the first look; now it keeps the one it has. */
     while (!make_stage(victim, w, &stage))
         filch__os_yield();
@@ -218,6 +227,7 @@ static struct filch__fiber *run_job(struct filch__fiber *victim, struct filch__s
 {
     struct filch__fiber *me = filch__fiber_here();
     struct filch__frame *frame = filch__frame_of_job(victim, (uintptr_t)slot);
+    filch__store_relaxed(&me->loot_slot, slot);
     filch__fiber_set_task(me, victim->task, victim->cancelled);
     if (filch__unlikely(frame != NULL)) {
         filch__store_relaxed(&me->frame, frame);
@@ -228,8 +238,11 @@ static struct filch__fiber *run_job(struct filch__fiber *victim, struct filch__s
         filch__die_named("a forked job has returned with a scope, shield or binding open",
                          filch__fiber_name ? filch__fiber_name(me->task) : NULL);
     filch__fiber_clear_task(me);
+    filch__store_relaxed(&me->loot_slot, NULL);
     filch__store_relaxed(&slot->arg, (void *)(intptr_t)rc);
+    filch__chaos_nap();
     (void)filch__exchange_seq_cst(&slot->fn, FILCH__DONE);
+    filch__chaos_nap();
     if (filch__load_seq_cst(&victim->awaited) != slot || !filch__unpark_claim(victim))
         return NULL;
     return filch__unpark_next(victim);
@@ -241,7 +254,7 @@ struct filch__fiber *filch__forks_run(const struct filch__loot *loot)
     if (filch__likely(!stage))
         return run_job(loot->victim, loot->slot);
     stage->loot_victim = loot->victim;
-    stage->loot_slot = loot->slot;
+    filch__store_relaxed(&stage->loot_slot, loot->slot);
     filch__worker_current()->handoff = &stage->play;
     return stage;
 }

@@ -25,6 +25,9 @@
 
 #define FILCH__DONE ((filch_fn *)1)
 
+/* A fiber's wait for a thief; it is on the slot. */
+extern const struct filch__topic filch__topic_stolen_job;
+
 void filch__forks_init(struct filch__forks *forks, const uint32_t *closing);
 /* Gives the slots back. Nothing is forked there. */
 void filch__forks_reset(struct filch__forks *forks);

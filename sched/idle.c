@@ -3,6 +3,7 @@
 
 #include "sched/reactor.h"
 
+#include "sched/os/chaos.h"
 #include "sched/os/clock.h"
 #include "sched/os/random.h"
 
@@ -22,8 +23,9 @@ static bool rob(struct filch__worker *w, struct filch__worker *victim, struct fi
         return true;
     }
     struct filch__runnable *loot;
-    if (filch__deque_steal(&victim->ready, w->index, &loot) == FILCH__STEAL_TAKEN ||
-        filch__deque_steal(&victim->spawned, w->index, &loot) == FILCH__STEAL_TAKEN) {
+    if (!filch__chaos_miss() &&
+        (filch__deque_steal(&victim->ready, w->index, &loot) == FILCH__STEAL_TAKEN ||
+         filch__deque_steal(&victim->spawned, w->index, &loot) == FILCH__STEAL_TAKEN)) {
         work->runnable = loot;
         filch__worker_keep(w, loot->next);
         FILCH__COUNT(w, steals);
@@ -53,6 +55,7 @@ static void stop_searching(struct filch__worker *w, bool found)
     if (!w->searching)
         return;
     w->searching = false;
+    filch__chaos_nap();
     if (filch__sub_seq_cst(&w->rt->searching, 1) == 1 && found)
         filch__idle_notify(w->rt);
 }
@@ -137,9 +140,12 @@ static void sleep_until_woken(struct filch__worker *w)
 {
     struct filch_runtime *rt = w->rt;
     uint32_t key = filch__parker_key(&w->parker);
+    filch__chaos_nap();
     filch__store_seq_cst(&w->idle, 1);
+    filch__chaos_nap();
     filch__add_seq_cst(&rt->sleepers, 1);
     filch__fence_seq_cst();
+    filch__chaos_nap();
     attract(rt);
     if (nothing_to_do(w)) {
         FILCH__COUNT(w, parks);
@@ -149,7 +155,8 @@ static void sleep_until_woken(struct filch__worker *w)
                 shrinking = filch__fibers_shrink(w);
                 continue;
             }
-            if (filch__reactor_sleep(w))
+            filch__chaos_nap();
+            if (filch__chaos_wake() || filch__reactor_sleep(w))
                 break; /* it was woken, or has been told of something */
             filch__parker_wait(&w->parker, key, FILCH_NEVER);
             key = filch__parker_key(&w->parker);
@@ -189,6 +196,7 @@ static bool wake(struct filch__worker *w)
 {
     if (!filch__load_relaxed(&w->idle) || !leave_sleepers(w))
         return false;
+    filch__chaos_pause();
     filch__parker_wake(&w->parker);
     filch__reactor_wake(w);
     return true;
@@ -203,7 +211,9 @@ void filch__idle_wake_one(struct filch_runtime *rt)
     struct filch__worker *self = filch__worker_current();
     uint32_t first = self && self->rt == rt ? self->index + 1 : 0;
     uint32_t none = 0;
+    first = filch__chaos_among(first, rt->worker_count);
     while (filch__load_seq_cst(&rt->sleepers) && filch__cas_seq_cst(&rt->searching, &none, 1)) {
+        filch__chaos_pause();
         for (uint32_t i = 0; i < rt->worker_count; i++)
             if (wake(&rt->workers[(first + i) % rt->worker_count])) {
                 if (self)

@@ -4,6 +4,7 @@
 #include "sched/admission.h"
 #include "sched/barrier.h"
 #include "sched/blocks.h"
+#include "sched/look.h"
 #include "sched/registry.h"
 
 /* More than can be queued in a moment beside the tasks: fibers, offers, and what is spawned now. */
@@ -16,12 +17,13 @@ filch_runtime *filch__survey_begin(void)
     surveyed = filch__registry_lock();
     for (filch_runtime *rt = surveyed; rt; rt = rt->next)
         filch__blocks_survey_begin(rt);
-    filch__barrier_heavy();
+    filch__looks_begin();
     return surveyed;
 }
 
 void filch__survey_end(void)
 {
+    filch__looks_end();
     for (filch_runtime *rt = surveyed; rt; rt = rt->next)
         filch__blocks_survey_end(rt);
     filch__registry_unlock();

@@ -3,6 +3,7 @@
 
 #include "sched/admission.h"
 #include "sched/clock.h"
+#include "sched/os/chaos.h"
 #include "sched/os/spin.h"
 
 #include <errno.h>
@@ -72,6 +73,8 @@ void filch__timers_fire(struct filch__timers *timers, int64_t now)
     }
     filch__store_relaxed(&timers->next, filch__wheel_next(&timers->wheel));
     filch__spin_unlock(&timers->lock);
-    for (unsigned i = 0; i < left; i++)
+    for (unsigned i = 0; i < left; i++) {
+        filch__chaos_nap();
         after[i].fn(after[i].arg);
+    }
 }

@@ -5,6 +5,7 @@
 #include "sched/fiber/overflow.h"
 #include "sched/forks.h"
 #include "sched/idle.h"
+#include "sched/os/chaos.h"
 #include "sched/os/clock.h"
 #include "sched/reactor.h"
 #include "sched/runtime.h"
@@ -43,7 +44,9 @@ void filch__worker_keep(struct filch__worker *w, struct filch__runnable *r)
 /* Takes all that came from outside into w's own deque, where others can steal it. */
 static void empty_injector(struct filch__worker *w)
 {
-    filch__worker_keep(w, filch__injector_take_all(&w->rt->injector));
+    struct filch__runnable *r = filch__injector_take_all(&w->rt->injector);
+    filch__chaos_nap();
+    filch__worker_keep(w, r);
 }
 
 static struct filch__runnable *pick_pinned(struct filch__worker *w)
@@ -95,9 +98,27 @@ static void fetch_ahead(const struct filch__deque *ready)
     }
 }
 
+/* The oldest ready one, or by chaos the next, and that one comes last. Where there is but one it
+ * is the newest too, which costs no locked instruction. */
+static inline struct filch__runnable *take_ready(struct filch__worker *w)
+{
+    struct filch__runnable *r = NULL;
+    if (filch__deque_length(&w->ready) == 1)
+        r = filch__deque_pop(&w->ready);
+    if (!r)
+        r = filch__deque_take(&w->ready);
+    if (!filch__chaos_stray(w->rt->worker_count) || !r)
+        return r;
+    filch__runnable_link(r, NULL);
+    filch__worker_keep(w, r);
+    return filch__deque_take(&w->ready);
+}
+
 struct filch__runnable *filch__worker_pick(struct filch__worker *w)
 {
     struct filch__runnable *r = NULL;
+    if (filch__chaos_stray(w->rt->worker_count))
+        w->tick |= TURN - 1;
     uint32_t tick = ++w->tick;
     if (filch__unlikely(tick % TURN == 0)) {
         if (filch__deque_length(&w->ready) >= COLD)
@@ -115,7 +136,7 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
             r = filch__deque_pop(&w->spawned);
     }
     if (!r)
-        r = filch__deque_take(&w->ready);
+        r = take_ready(w);
     if (!r)
         r = filch__deque_pop(&w->spawned);
     if (!r)
@@ -151,6 +172,7 @@ void filch__submit_outside(struct filch_runtime *rt, struct filch__runnable *r,
         return;             /* nobody is there to run it */
     filch__visit_begin(rt); /* once pushed, r may run, and its end be the end of rt */
     filch__injector_push(pinned ? &pinned->inbox : &rt->injector, r);
+    filch__chaos_pause();
     if (pinned)
         filch__idle_wake(pinned);
     else
@@ -162,7 +184,7 @@ static void submit(struct filch_runtime *rt, struct filch__runnable *r,
                    struct filch__worker *pinned, bool fresh)
 {
     struct filch__worker *w = filch__worker_current();
-    if (!w || w->rt != rt) {
+    if (!w || w->rt != rt || (!pinned && filch__chaos_stray(rt->worker_count))) {
         filch__submit_outside(rt, r, pinned);
     } else if (pinned) {
         filch__injector_push(&pinned->inbox, r);

@@ -1,181 +1,247 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The state says whether somebody has the mutex, and whether others wait; who wait are a list under
- * the guard, a spin lock, and so is WAITED.
- *     0 -> LOCKED               lock, any thread
- *     LOCKED -> 0               unlock, of whoever has it
- *     LOCKED -> LOCKED|WAITED   with the guard: who waits enters the list
- *     LOCKED|WAITED -> LOCKED   with the guard: the list became empty
- * While WAITED is there an unlock takes the guard and hands the mutex to the first of the list: the
- * state stays LOCKED. All are acquire when they take it and release when they leave it; a
- * hand-over is ordered by the signal.
- */
-#include <filch/mutex.h>
+#include "sync/mutex.h"
 
-#include "sched/os/spin.h"
-#include "task/alarm.h"
-#include "task/future.h"
+#include "sched/runtime.h"
 
-enum { LOCKED = 1, WAITED = 2 };
+#include <filch/fork.h>
 
-enum place { NOWHERE, QUEUED, GRANTED };
+/* Looks at a mutex that is held, before waiting for it: its owner may be at work elsewhere. */
+#define LOOKS 6
 
-struct waiter {
-    struct filch__signal signal;
-    uint32_t place; /* under the guard; once it is GRANTED the future's own */
-};
+_Alignas(FILCH__HOLDER_ALIGN) struct filch__holder filch__mutex_nobody, filch__mutex_somebody;
 
-_Static_assert(sizeof(struct waiter) <= sizeof((filch_lock_future *)0)->storage,
-               "storage of a waiter");
+/* ---- taking ---- */
 
-static struct waiter *waiter_of(filch_lock_future *f)
+void filch__mutex_end_bias(filch_mutex *m, uint64_t state)
 {
-    return (struct waiter *)(void *)f->storage;
+    bool biased = state & FILCH__BIASED || filch__mutex_owner(state) == FILCH__BIAS_ENDING;
+    if (biased && filch__bias_end(m))
+        filch__mutex_release(m, FILCH__BIAS_ENDING);
 }
 
-static bool take(filch_mutex *m)
+bool filch__mutex_take_biased(filch_mutex *m, struct filch__holder *me, uint64_t *state)
 {
-    uint32_t free = 0;
-    return filch__cas_acq_rel(&m->state, &free, LOCKED);
-}
-
-/* With the guard: true if the mutex could be taken after all; else WAITED is there. */
-static bool take_or_announce(filch_mutex *m)
-{
-    uint32_t state = filch__load_relaxed(&m->state);
-    while (!(state & WAITED))
-        if (filch__cas_acq_rel(&m->state, &state, state ? state | WAITED : LOCKED))
-            return state == 0;
-    return false;
-}
-
-static void append(filch_mutex *m, filch_lock_future *f)
-{
-    f->next = NULL;
-    f->previous = m->last;
-    if (m->last)
-        m->last->next = f;
-    else
-        m->first = f;
-    m->last = f;
-    waiter_of(f)->place = QUEUED;
-}
-
-static void take_out(filch_mutex *m, filch_lock_future *f)
-{
-    if (f->previous)
-        f->previous->next = f->next;
-    else
-        m->first = f->next;
-    if (f->next)
-        f->next->previous = f->previous;
-    else
-        m->last = f->previous;
-    if (!m->first)
-        (void)filch__and_acq_rel(&m->state, ~(uint32_t)WAITED);
-}
-
-static int enqueue(filch_lock_future *f, const filch_waker *waker)
-{
-    filch_mutex *m = f->mutex;
-    filch__spin_lock(&m->guard);
-    bool taken = take_or_announce(m);
-    if (!taken) {
-        filch__signal_arm(&waiter_of(f)->signal, waker);
-        append(m, f);
+    uint64_t thread = filch__mutex_thread(me), id = filch__mutex_id(me);
+    *state = filch__load_acquire(&m->state);
+    if (filch__likely(*state == (FILCH__BIASED | thread))) {
+        enum filch__bias_take taken = filch__bias_take(m, id, *state);
+        if (filch__likely(taken == FILCH__BIAS_TAKEN))
+            return true;
+        if (taken == FILCH__BIAS_GOT_ENDING)
+            filch__mutex_release(m, FILCH__BIAS_ENDING);
     }
-    filch__spin_unlock(&m->guard);
-    return taken ? 0 : FILCH_PENDING;
+    if (!filch__mutex_take(m, id, state))
+        return false;
+    filch__bias_count(m, thread);
+    return true;
 }
 
-/* It keeps its place in the list. */
-static void change_waker(filch_lock_future *f, const filch_waker *waker)
+/* Whether its owner may be running somewhere else. */
+static bool is_worth_a_look(void)
 {
-    filch__spin_lock(&f->mutex->guard);
-    if (waiter_of(f)->place == QUEUED)
-        waiter_of(f)->signal.waker = *waker;
-    filch__spin_unlock(&f->mutex->guard);
+    struct filch__worker *w = filch__worker_current();
+    return !w || w->rt->worker_count > 1;
 }
 
-static int poll_lock(filch_future *self, const filch_waker *waker)
+static __attribute__((noinline)) int lock_slow(filch_mutex *m, struct filch__holder *me)
 {
-    filch_lock_future *f = (filch_lock_future *)(void *)self;
-    struct waiter *w = waiter_of(f);
-    if (!f->mutex)
-        return -EINVAL;
-    if (filch__load_relaxed(&w->place) == NOWHERE)
-        return take(f->mutex) ? 0 : enqueue(f, waker);
-    if (!filch__signal_rung(&w->signal) && !filch_waker_same(&w->signal.waker, waker))
-        change_waker(f, waker);
-    if (!filch__signal_rung(&w->signal))
-        return FILCH_PENDING;
-    filch__spin_lock(&f->mutex->guard); /* who granted it is done with the future */
-    w->place = NOWHERE;
-    filch__spin_unlock(&f->mutex->guard);
-    filch__signal_settle(&w->signal);
-    return 0;
-}
-
-static void drop_lock(filch_future *self)
-{
-    filch_lock_future *f = (filch_lock_future *)(void *)self;
-    struct waiter *w = waiter_of(f);
-    if (!f->mutex || filch__load_relaxed(&w->place) == NOWHERE)
-        return;
-    filch__spin_lock(&f->mutex->guard);
-    bool granted = w->place == GRANTED;
-    if (!granted)
-        take_out(f->mutex, f);
-    filch__spin_unlock(&f->mutex->guard);
-    filch__signal_settle(&w->signal);
-    if (granted)
-        (void)filch_mutex_unlock(f->mutex);
-}
-
-FILCH_API const filch_future_ops filch_lock_future_ops = {"a mutex", poll_lock, drop_lock};
-
-int filch_mutex_lock(filch_mutex *m)
-{
+    uint64_t state, id = filch__mutex_id(me);
+    for (int i = 0; i < LOOKS && is_worth_a_look(); i++) {
+        filch__cpu_relax();
+        state = filch__load_relaxed(&m->state);
+        if (state & (FILCH__MUTEX_FAIR | FILCH__BIASED) || filch__mutex_refusal(m, state, id))
+            break;
+        if (!filch__mutex_owner(state) && filch__mutex_take(m, id, &state))
+            return filch__mutex_enter(m, me, state);
+    }
     filch_lock_future f = FILCH_LOCK_FUTURE(m);
     return filch_await(&f.future);
 }
 
-int filch_mutex_try_lock(filch_mutex *m)
+int filch_mutex_lock(filch_mutex *m)
 {
-    if (!m)
+    uint64_t state;
+    if (filch__unlikely(!m))
         return -EINVAL;
-    return take(m) ? 0 : -EBUSY;
+    struct filch__holder *me = filch__holder_current();
+    if (filch__unlikely(!me))
+        return -ENOMEM;
+    if (filch__unlikely(filch_cancelled()))
+        return -ECANCELED;
+    if (filch__likely(filch__mutex_take_biased(m, me, &state)))
+        return filch__mutex_enter(m, me, state);
+    return lock_slow(m, me);
 }
 
-/* To the first who waits. True: it is done; false: nobody waits any more. */
-static bool hand_over(filch_mutex *m)
+/* Told of its ruin, the caller may destroy it: after who has ruined it has left the guard. */
+static int refuse_ruined(filch_mutex *m)
 {
-    struct filch__after after = {.fn = NULL};
-    filch__spin_lock(&m->guard);
-    filch_lock_future *first = m->first;
-    if (first) {
-        take_out(m, first);
-        filch__store_relaxed(&waiter_of(first)->place, GRANTED);
-        filch__signal_fire(&waiter_of(first)->signal, &after);
+    filch__waiters_lock(&m->queue);
+    filch__waiters_unlock(&m->queue);
+    return -ENOTRECOVERABLE;
+}
+
+int filch_mutex_try_lock(filch_mutex *m)
+{
+    uint64_t state;
+    if (!m)
+        return -EINVAL;
+    struct filch__holder *me = filch__holder_current();
+    if (!me)
+        return -ENOMEM;
+    bool taken = filch__mutex_take_biased(m, me, &state);
+    if (!taken && !filch__bias_has(m, filch__mutex_id(me))) {
+        filch__mutex_end_bias(m, state);
+        taken = filch__mutex_take(m, filch__mutex_id(me), &state);
     }
-    filch__spin_unlock(&m->guard);
-    if (after.fn)
-        after.fn(after.arg);
+    if (taken)
+        return filch__mutex_enter(m, me, state);
+    return filch__mutex_owner(state) == FILCH__MUTEX_RUINED ? refuse_ruined(m) : -EBUSY;
+}
+
+/* ---- leaving ---- */
+
+/* The first of the queue gets it, or is told that it is free. False: nobody waits any more. */
+static bool pass(filch_mutex *m)
+{
+    struct filch__wakes wakes;
+    filch__wakes_begin(&wakes);
+    filch__waiters_lock(&m->queue);
+    filch_waiter *first = m->queue.first;
+    uint64_t state = filch__load_relaxed(&m->state), to;
+    if (first && state & FILCH__MUTEX_FAIR) {
+        filch_waiter *next = first->next;
+        to = FILCH__MUTEX_HANDED | (state & FILCH__MUTEX_BROKEN) |
+             (next ? FILCH__MUTEX_WAITED : 0) |
+             (next && filch__mutex_is_late(next) ? FILCH__MUTEX_FAIR : 0);
+        while (!filch__cas_acq_rel(&m->state, &state, to))
+            ;
+        filch__waiters_tell_first(&m->queue, FILCH__GRANTED, &wakes);
+    } else if (first) {
+        while (!filch__cas_acq_rel(&m->state, &state,
+                                   (state & FILCH__MUTEX_FLAGS) | FILCH__MUTEX_RUNG))
+            ;
+        if (!(state & FILCH__MUTEX_RUNG))
+            filch__waiters_tell(first, FILCH__RUNG, &wakes);
+    }
+    filch__waiters_unlock(&m->queue);
+    filch__wakes_run(&wakes);
     return first;
 }
 
-/* The step that leaves it free is the last: the next to have it may free its memory. */
+/* By the owner. */
+static void ruin(filch_mutex *m)
+{
+    for (bool more = true; more;) {
+        struct filch__wakes wakes;
+        filch__wakes_begin(&wakes);
+        filch__waiters_lock(&m->queue);
+        while ((more = m->queue.first) && !filch__wakes_full(&wakes))
+            filch__waiters_tell_first(&m->queue, FILCH__REFUSED, &wakes);
+        if (!more)
+            filch__store_release(&m->state, FILCH__MUTEX_RUINED);
+        filch__waiters_unlock(&m->queue);
+        filch__wakes_run(&wakes);
+    }
+}
+
+void filch__mutex_release(filch_mutex *m, uint64_t id)
+{
+    uint64_t state = id;
+    if (filch__likely(filch__cas_acq_rel(&m->state, &state, 0)))
+        return;
+    for (;;) {
+        if (state & FILCH__MUTEX_WAITED &&
+            (state & FILCH__MUTEX_FAIR || !(state & FILCH__MUTEX_RUNG))) {
+            if (pass(m))
+                return;
+            state = filch__load_relaxed(&m->state);
+        } else if (filch__cas_acq_rel(&m->state, &state, state & FILCH__MUTEX_FLAGS)) {
+            return;
+        }
+    }
+}
+
+/* One that it had by bias is in the list of those that are ENDING afterwards. */
+static void leave_biased_broken(filch_mutex *m)
+{
+    bool free = filch__bias_end(m);
+    (void)filch__or_acq_rel(&m->state, FILCH__MUTEX_BROKEN);
+    if (free || filch__bias_leave(m))
+        filch__mutex_release(m, FILCH__BIAS_ENDING);
+}
+
+void filch__mutex_orphan(struct filch__held *held)
+{
+    filch_mutex *m = (filch_mutex *)(void *)((char *)held - offsetof(filch_mutex, held));
+    uint64_t state = filch__load_relaxed(&m->state);
+    if (state & FILCH__BIASED || filch__mutex_owner(state) == FILCH__BIAS_ENDING)
+        leave_biased_broken(m);
+    else
+        filch__mutex_release(m,
+                             filch__mutex_owner(filch__or_acq_rel(&m->state, FILCH__MUTEX_BROKEN)));
+}
+
+static void forget(filch_mutex *m, struct filch__holder *me)
+{
+    filch__holder_remove(me, (struct filch__held *)(void *)m->held);
+}
+
+static int unlock_unbiased(filch_mutex *m, struct filch__holder *me)
+{
+    uint64_t state = filch__load_relaxed(&m->state), id = filch__mutex_id(me);
+    if (filch__mutex_owner(state) != id)
+        return -EPERM;
+    forget(m, me);
+    if (filch__unlikely(state & FILCH__MUTEX_BROKEN))
+        ruin(m);
+    else if (!filch__bias_begin(m, id, filch__mutex_thread(me)))
+        filch__mutex_release(m, id);
+    return 0;
+}
+
 int filch_mutex_unlock(filch_mutex *m)
+{
+    if (filch__unlikely(!m))
+        return -EINVAL;
+    struct filch__holder *me = filch__holder_current();
+    if (filch__unlikely(!me))
+        return -EPERM;
+    if (filch__unlikely(!filch__bias_has(m, filch__mutex_id(me))))
+        return unlock_unbiased(m, me);
+    forget(m, me);
+    if (filch__bias_leave(m))
+        filch__mutex_release(m, FILCH__BIAS_ENDING);
+    return 0;
+}
+
+int filch_mutex_consistent(filch_mutex *m)
+{
+    struct filch__holder *me = m ? filch__holder_current() : NULL;
+    if (!me)
+        return m ? -EPERM : -EINVAL;
+    if (filch__bias_has(m, filch__mutex_id(me)))
+        return -EINVAL;
+    uint64_t state = filch__load_relaxed(&m->state);
+    if (filch__mutex_owner(state) != filch__mutex_id(me))
+        return -EPERM;
+    if (!(state & FILCH__MUTEX_BROKEN))
+        return -EINVAL;
+    (void)filch__and_acq_rel(&m->state, ~(uint64_t)FILCH__MUTEX_BROKEN);
+    return 0;
+}
+
+int filch_mutex_destroy(filch_mutex *m)
 {
     if (!m)
         return -EINVAL;
-    for (;;) {
-        uint32_t state = LOCKED;
-        if (filch__likely(filch__cas_acq_rel(&m->state, &state, 0)))
-            return 0;
-        if (!(state & LOCKED))
-            return -EPERM;
-        if (hand_over(m))
-            return 0;
-    }
+    filch__mutex_end_bias(m, filch__load_acquire(&m->state));
+    filch__waiters_lock(&m->queue);
+    uint64_t state = filch__load_acquire(&m->state), owner = filch__mutex_owner(state);
+    bool idle = !m->queue.first && (owner == 0 || owner == FILCH__MUTEX_RUINED);
+    if (idle)
+        filch__store_relaxed(&m->bias, FILCH__BIAS_OVER);
+    idle = idle && filch__cas_acq_rel(&m->state, &state, 0);
+    filch__waiters_unlock(&m->queue);
+    return idle ? 0 : -EBUSY;
 }

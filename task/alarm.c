@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "task/alarm.h"
 
+#include "sched/os/chaos.h"
 #include "sched/os/clock.h"
 #include "sched/runtime.h"
 
@@ -8,18 +9,14 @@ static void ring(void *signal)
 {
     struct filch__signal *s = signal;
     filch_wake(&s->waker);
+    filch__chaos_nap();
     filch__store_release(&s->state, FILCH__SIGNAL_RUNG);
 }
 
-void filch__signal_fire(struct filch__signal *s, struct filch__after *after)
+void filch__signal_fire_other(struct filch__signal *s, struct filch__after *after)
 {
     filch__store_release(&s->state, FILCH__SIGNAL_RINGING);
-    if (!filch__waker_has_claim(&s->waker)) {
-        *after = (struct filch__after){ring, s};
-        return;
-    }
-    filch__waker_claim(&s->waker, after);
-    filch__store_release(&s->state, FILCH__SIGNAL_RUNG);
+    *after = (struct filch__after){ring, s};
 }
 
 void filch__signal_settle(struct filch__signal *s)

@@ -3,7 +3,7 @@
  * A signal: what an event leaves for the one future that waits for it, and how it wakes the
  * future's waker. An alarm is one that comes at a time.
  *
- *     ARMED -> RINGING   under a lock of the event's
+ *     ARMED -> RINGING   under a lock of the event's, before the wake: who is woken sees it
  *     RINGING -> RUNG    a fiber's or a task's waker: once it was claimed, under the same lock;
  *                        another one: once it was woken, without the lock
  * A future may take RINGING for the event. Before its memory goes it finds RUNG (acquire): after that
@@ -14,6 +14,7 @@
 #ifndef FILCH_TASK_ALARM_H
 #define FILCH_TASK_ALARM_H
 
+#include "sched/os/chaos.h"
 #include "sched/timers.h"
 #include "task/waker.h"
 
@@ -30,13 +31,31 @@ static inline void filch__signal_arm(struct filch__signal *s, const filch_waker 
     filch__store_relaxed(&s->state, FILCH__SIGNAL_ARMED);
 }
 
+void filch__signal_fire_other(struct filch__signal *s, struct filch__after *after);
+
 /* Under the event's lock, once. */
-void filch__signal_fire(struct filch__signal *s, struct filch__after *after);
+static inline void filch__signal_fire(struct filch__signal *s, struct filch__after *after)
+{
+    if (filch__unlikely(!filch__waker_has_claim(&s->waker))) {
+        filch__signal_fire_other(s, after);
+        return;
+    }
+    filch__store_release(&s->state, FILCH__SIGNAL_RINGING);
+    filch__waker_claim(&s->waker, after);
+    filch__chaos_pause();
+    filch__store_release(&s->state, FILCH__SIGNAL_RUNG);
+}
 
 /* By the future. */
 static inline bool filch__signal_rung(const struct filch__signal *s)
 {
     return filch__load_acquire(&s->state) != FILCH__SIGNAL_ARMED;
+}
+
+/* By the future: who fired it does not touch it any more. */
+static inline bool filch__signal_at_rest(const struct filch__signal *s)
+{
+    return filch__load_acquire(&s->state) == FILCH__SIGNAL_RUNG;
 }
 
 /* By the future, after it has held the lock since the firing: waits for RUNG. */

@@ -1,13 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "task/await.h"
 
+#include "sched/look.h"
 #include "sched/os/clock.h"
 #include "sched/os/futex.h"
 #include "task/alarm.h"
+#include "task/blame.h"
+#include "task/cycle.h"
 #include "task/future.h"
+#include "task/holder.h"
+#include "task/outside.h"
 #include "task/task.h"
 
 #include <filch/fork.h>
+
+/* ---- a fiber ---- */
+
+/* It stands still until it stirs; before each poll it does. */
+static void stand(struct filch__watch *watch, struct filch__fiber *me, struct filch__cycle *cycle)
+{
+    filch__fiber_settle(me, watch->topic, watch);
+    if (!watch->timed)
+        filch__cycle_enter(cycle, filch__holder_current(), watch->topic, watch);
+}
+
+static void stir(struct filch__watch *watch, struct filch__fiber *me, struct filch__cycle *cycle)
+{
+    filch__fiber_stir(me);
+    if (!watch->timed)
+        filch__cycle_leave(cycle);
+}
 
 /*
  * A poll that suspends takes the wakes that come meanwhile for its own, so after one that has
@@ -18,14 +40,18 @@
 static int suspend(struct filch__watch *watch, const filch_waker *waker, struct filch__fiber *me,
                    uint32_t polled, const struct filch__alarm *alarm)
 {
+    struct filch__cycle cycle;
+    filch__cycle_init(&cycle);
     for (;;) {
         bool late = alarm && filch__signal_rung(&alarm->signal);
         if (filch_cancelled())
             return -ECANCELED;
         if (filch__likely(!late && me->parks == polled)) {
+            stand(watch, me, &cycle);
             if (filch__park_is_over(me))
                 (void)filch__fiber_yield();
             int rc = filch__park();
+            stir(watch, me, &cycle);
             if (rc < 0)
                 return rc;
             if (filch_cancelled())
@@ -57,16 +83,47 @@ int filch__await_suspended(struct filch__watch *watch, struct filch__fiber *me, 
 {
     filch_waker waker = filch__waker_of(me);
     struct filch__strand strand;
-    filch__wait_begin(&strand, me, watch->what, watch->on);
-    int rc = deadline == FILCH_NEVER ? suspend(watch, &waker, me, polled, NULL)
-                                     : suspend_until(watch, &waker, me, polled, deadline);
+    watch->timed = deadline != FILCH_NEVER;
+    filch__wait_begin(&strand, me, watch->topic, watch);
+    int rc = watch->timed ? suspend_until(watch, &waker, me, polled, deadline)
+                          : suspend(watch, &waker, me, polled, NULL);
+    filch__wait_end(&strand);
+    filch__stir();
+    return rc;
+}
+
+int filch__await_signal(struct filch__fiber *me, const struct filch__signal *signal,
+                        const struct filch__topic *topic, const void *on)
+{
+    struct filch__strand strand;
+    int rc = 0;
+    filch__wait_begin(&strand, me, topic, on);
+    while (rc == 0 && !filch__signal_rung(signal))
+        rc = filch__unlikely(filch_cancelled()) ? -ECANCELED : filch__park();
     filch__wait_end(&strand);
     return rc;
+}
+
+/* ---- a thread ---- */
+
+static void sleep_for(struct filch__watch *watch, struct filch__sleeper *sleeper, int64_t deadline)
+{
+    struct filch__outside outside;
+    struct filch__cycle cycle;
+    filch__cycle_init(&cycle);
+    filch__outside_enter(&outside, watch->topic, watch, &sleeper->woken);
+    if (!watch->timed)
+        filch__cycle_enter(&cycle, filch__holder_place(), watch->topic, watch);
+    (void)filch__futex_wait(&sleeper->woken, 0, deadline);
+    if (!watch->timed)
+        filch__cycle_leave(&cycle);
+    filch__outside_leave(&outside);
 }
 
 static int block(struct filch__watch *watch, struct filch__sleeper *sleeper, int64_t deadline)
 {
     filch_waker waker = {&filch__waker_thread, sleeper};
+    watch->timed = deadline != FILCH_NEVER;
     for (;;) {
         /* Before the poll, so that a wake after the poll's look at its event is seen below. */
         (void)filch__exchange_acq_rel(&sleeper->woken, 0);
@@ -75,7 +132,7 @@ static int block(struct filch__watch *watch, struct filch__sleeper *sleeper, int
             return 0;
         if (late)
             return -ETIMEDOUT;
-        (void)filch__futex_wait(&sleeper->woken, 0, deadline);
+        sleep_for(watch, sleeper, deadline);
     }
 }
 
@@ -89,6 +146,8 @@ static int await_on_thread(struct filch__watch *watch, int64_t deadline)
     filch__store_release(&sleeper->woken, 1);
     return rc;
 }
+
+/* ---- either ---- */
 
 int filch__await(struct filch__watch *watch, struct filch__fiber *me, int64_t deadline)
 {
@@ -118,9 +177,18 @@ static bool one_ready(struct filch__watch *watch, const filch_waker *waker)
     return filch__future_poll(one->future, waker, &one->result);
 }
 
+static void explain_one(const void *on, struct filch__blames *blames)
+{
+    const struct one *one = on;
+    blames->timed = one->watch.timed;
+    filch__blames_add_future(blames, one->future);
+}
+
+static const struct filch__topic topic_one = {"a future", explain_one};
+
 static struct one one_of(filch_future *f)
 {
-    return (struct one){{one_ready, f->ops->name ? f->ops->name : "a future", f}, f, 0};
+    return (struct one){{one_ready, &topic_one, false}, f, 0};
 }
 
 static int end_of(const struct one *one, int rc)

@@ -6,6 +6,7 @@
 #include "sched/pool.h"
 #include "sched/runtime.h"
 #include "task/alarm.h"
+#include "task/holder.h"
 #include "task/task.h"
 
 #include <filch/fork.h>
@@ -17,6 +18,7 @@
 #define PAUSE_LAST  INT64_C(100000000)
 
 static const char what[] = "a blocking call";
+static const struct filch__topic topic = {what, NULL};
 
 struct call {
     struct filch__job job;       /* first; its pool is NULL while and when no pool knows it */
@@ -35,7 +37,9 @@ static int run(struct filch__job *job)
 {
     filch_blocking_future *b =
         (filch_blocking_future *)(void *)((char *)job - offsetof(filch_blocking_future, storage));
-    return b->fn(b->arg);
+    int result = b->fn(b->arg);
+    filch__holder_leave(); /* the thread goes on to others */
+    return result;
 }
 
 static void done(struct filch__job *job, struct filch__after *after)
@@ -111,7 +115,7 @@ static void await_on_fiber(struct call *c, struct filch__fiber *me)
 {
     filch_waker waker = filch__waker_of(me);
     int64_t pause = PAUSE_FIRST, until;
-    filch__fiber_begin_wait(me, what, NULL);
+    filch__fiber_begin_wait(me, &topic, NULL);
     filch__fiber_set_deaf(me);
     while (ask(c, &waker, &pause, &until))
         sleep_on_fiber(c, &waker, until);
@@ -215,7 +219,7 @@ int filch_blocking(filch_fn *fn, void *arg)
         rc = begin(&b, &waker);
     if (rc < 0)
         return rc;
-    filch__wait_begin(&strand, me, what, NULL);
+    filch__wait_begin(&strand, me, &topic, NULL);
     while (!filch__signal_rung(&call_of(&b)->signal) && !filch_cancelled())
         park();
     filch__wait_end(&strand);

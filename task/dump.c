@@ -68,6 +68,8 @@ void filch__snapshot_end(struct filch__snapshot *s)
     if (!s->arena)
         return;
     free_all(s);
+    filch__free(s->arena, s->blames, s->blame_capacity * sizeof *s->blames, 64);
+    filch__graph_free(s);
     filch__arena_destroy(s->arena);
 }
 
@@ -91,6 +93,38 @@ struct filch__record *filch__snapshot_add(struct filch__snapshot *s, enum filch_
     record->up = FILCH__NOWHERE;
     *slot_of(s, self) = s->count;
     return record;
+}
+
+static bool make_room(struct filch__snapshot *s, uint32_t n)
+{
+    uint32_t capacity = s->blame_capacity ? s->blame_capacity : CAPACITY;
+    while (capacity - s->blame_count < n)
+        if ((capacity *= 2) > UINT32_MAX / 4)
+            return false;
+    if (capacity == s->blame_capacity)
+        return true;
+    struct filch__blame *to = filch__alloc(s->arena, capacity * sizeof *to, 64);
+    if (!to)
+        return false;
+    if (s->blame_count)
+        memcpy(to, s->blames, s->blame_count * sizeof *to);
+    filch__free(s->arena, s->blames, s->blame_capacity * sizeof *to, 64);
+    s->blames = to;
+    s->blame_capacity = capacity;
+    return true;
+}
+
+bool filch__snapshot_add_blames(struct filch__snapshot *s, const struct filch__blames *b,
+                                uint32_t *first)
+{
+    if (s->truncated || !make_room(s, b->count)) {
+        s->truncated = true;
+        return false;
+    }
+    *first = s->blame_count;
+    memcpy(s->blames + s->blame_count, b->blame, b->count * sizeof *b->blame);
+    s->blame_count += b->count;
+    return true;
 }
 
 int filch_dump(FILE *stream)

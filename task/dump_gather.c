@@ -32,9 +32,8 @@ static void describe_fiber(struct filch__record *record, const struct filch__fib
                         : suspended ? FILCH__LIFE_SUSPENDED
                                     : FILCH__LIFE_READY;
     record->task.worker = worker;
-    record->task.waiting.what = filch__load_acquire(&fiber->waiting.what);
-    record->task.waiting.on = filch__load_relaxed(&fiber->waiting.on);
-    record->task.waiting.since = filch__load_relaxed(&fiber->waiting.since);
+    record->task.wait.fiber = fiber;
+    record->task.wait.stackless = NULL;
 }
 
 /* The record of a task, made if there is none. NULL: no memory. */
@@ -51,6 +50,8 @@ static struct filch__record *record_task(struct filch__snapshot *s, const struct
     record->parent = t->scope;
     record->rt = t->rt;
     record->cause = cause ? cause : aborted ? FILCH_CAUSE_ABORT : FILCH_CAUSE_NONE;
+    if (filch__task_is_stackless(t))
+        record->task.holder = &((const struct filch__stackless *)(const void *)t)->holder;
     filch__name_copy(record->name, filch__task_name(t));
     return record;
 }
@@ -92,8 +93,8 @@ static bool list_stackless(struct filch__snapshot *s, struct filch__stackless *t
     record->task.life = turn == FILCH__TURN_IDLE ? FILCH__LIFE_SUSPENDED
                         : queued                 ? FILCH__LIFE_QUEUED
                                                  : FILCH__LIFE_READY;
-    if (turn == FILCH__TURN_IDLE)
-        record->task.waiting.what = filch__stackless_future(t)->ops->name;
+    record->task.wait.fiber = NULL;
+    record->task.wait.stackless = t;
     return true;
 }
 
@@ -130,6 +131,8 @@ static void look_at_fiber(struct filch__snapshot *s, struct filch__fiber *fiber)
     struct filch__record *task = record_task(s, t);
     if (task)
         describe_fiber(task, main ? main : fiber);
+    if (task && main)
+        task->task.holder = &main->holder;
     if (!task || !main || main == fiber)
         return;
     struct filch__record *job = filch__snapshot_add(s, FILCH__RECORD_JOB, fiber);
@@ -137,6 +140,8 @@ static void look_at_fiber(struct filch__snapshot *s, struct filch__fiber *fiber)
         return;
     job->rt = t->rt;
     job->up = filch__snapshot_find(s, t);
+    job->task.holder = &fiber->holder;
+    job->task.loot = filch__load_relaxed(&fiber->loot_slot);
     describe_fiber(job, fiber);
 }
 
@@ -181,6 +186,7 @@ static void describe_region(struct filch__record *record, struct filch__region *
     const struct filch__scope *scope = (const struct filch__scope *)r;
     record->shield = r->frame.kind == FILCH__FRAME_SHIELD;
     record->rt = r->rt;
+    record->region.admitted = r->frame.rt != NULL;
     filch__spin_lock(&r->lock);
     record->cause = filch__load_acquire(&r->flag);
     record->region.deadline = filch__load_relaxed(&r->deadline);
@@ -236,7 +242,8 @@ void filch__snapshot_gather(struct filch__snapshot *s)
 {
     for (filch_runtime *rt = filch__survey_begin(); rt; rt = rt->next)
         look_at_runtime(s, rt);
-    for (uint32_t i = 0, n = s->count; i < n; i++) {
+    uint32_t nodes = s->count;
+    for (uint32_t i = 0; i < nodes; i++) {
         if (s->records[i].kind != FILCH__RECORD_TASK)
             continue;
         struct filch_handle *t = (struct filch_handle *)(uintptr_t)s->records[i].self;
@@ -244,6 +251,11 @@ void filch__snapshot_gather(struct filch__snapshot *s)
     }
     if (filch__snapshot_add(s, FILCH__RECORD_THREADS, &filch__roots))
         look_at_regions(s, &filch__roots_lock, &filch__roots, s->count - 1);
+    for (uint32_t i = 0; i < nodes; i++)
+        if (filch__record_is_node(&s->records[i]))
+            filch__snapshot_look(s, i);
+    filch__snapshot_look_outside(s, filch__snapshot_find(s, &filch__roots));
+    filch__graph_build(s);
     filch__survey_end();
     s->now = filch__now();
     s->now_coarse = filch__now_coarse();

@@ -1,81 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The second half of a dump: the tree, from the snapshot alone. */
-#include "task/dump.h"
+#include "task/dump_text.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
+
+#define say      filch__say_text
+#define say_time filch__say_time
+#define say_name filch__say_name
 
 /* Deeper levels are not indented any further. */
 #define LEVELS 40
 
-struct line {
-    size_t length;
-    char text[512];
-};
+/* Branches of a wait for several that are named. */
+#define BRANCHES 4
 
-__attribute__((format(printf, 2, 3))) static void say(struct line *line, const char *format, ...)
+static void say_blames(const struct filch__snapshot *s, struct filch__line *line,
+                       const struct filch__wait_record *wait)
 {
-    size_t room = sizeof line->text - line->length;
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line->text + line->length, room, format, args);
-    va_end(args);
-    if (n > 0)
-        line->length += (size_t)n < room ? (size_t)n : room - 1;
+    uint32_t n = wait->count < BRANCHES ? wait->count : BRANCHES;
+    for (uint32_t i = 0; i < n; i++) {
+        filch__say_blame(s, line, &s->blames[wait->first + i]);
+        if (i + 1 < n)
+            say(line, ", ");
+    }
+    if (n < wait->count || wait->more)
+        say(line, " ...");
 }
 
-static void say_time(struct line *line, int64_t ns)
+static void say_wait(const struct filch__snapshot *s, struct filch__line *line,
+                     const struct filch__wait_record *wait)
 {
-    ns = ns > 0 ? ns : 0;
-    if (ns < 1000)
-        say(line, "%" PRId64 " ns", ns);
-    else if (ns < 1000000)
-        say(line, "%.1f us", (double)ns / 1e3);
-    else if (ns < 1000000000)
-        say(line, "%.1f ms", (double)ns / 1e6);
-    else
-        say(line, "%.1f s", (double)ns / 1e9);
-}
-
-/* In quotes; what would spoil the line is replaced. */
-static void say_name(struct line *line, const char *name)
-{
-    char text[FILCH__NAME];
-    size_t n = 0;
-    for (; n + 1 < sizeof text && name[n]; n++)
-        text[n] = (unsigned char)name[n] < ' ' || name[n] == 0x7f ? '?' : name[n];
-    text[n] = 0;
-    say(line, "\"%s\"", text);
-}
-
-/* Its name, or its address. */
-static void say_who(struct line *line, const char *kind, const char *name, const void *address)
-{
-    say(line, "%s", kind);
-    if (*name)
-        say_name(line, name);
-    else
-        say(line, "(%p)", address);
-}
-
-static void say_waiting(const struct filch__snapshot *s, struct line *line,
-                        const struct filch__waiting *waiting)
-{
-    if (waiting->since != 0 && waiting->what)
-        say(line, waiting->since < 0 ? " at most " : " ");
-    if (waiting->since != 0 && waiting->what)
-        say_time(line, s->now_coarse - (waiting->since < 0 ? -waiting->since : waiting->since));
-    if (!waiting->what)
+    if (!wait->what)
         return;
-    say(line, ": waits for %s", waiting->what);
-    if (!waiting->on)
-        return;
-    uint32_t on = filch__snapshot_find(s, waiting->on);
-    say_who(line, " ", on == FILCH__NOWHERE ? "" : s->records[on].name, waiting->on);
+    if (wait->since != 0) {
+        say(line, wait->since < 0 ? " at most " : " ");
+        say_time(line, s->now_coarse - (wait->since < 0 ? -wait->since : wait->since));
+    }
+    say(line, ": waits for ");
+    if (wait->count > 1 || wait->more)
+        say(line, "%s: ", wait->what);
+    say_blames(s, line, wait);
 }
 
-static void say_life(const struct filch__snapshot *s, struct line *line,
+static void say_life(const struct filch__snapshot *s, struct filch__line *line,
                      const struct filch__record *r)
 {
     if (r->cause)
@@ -93,13 +61,13 @@ static void say_life(const struct filch__snapshot *s, struct line *line,
         say(line, " running on worker %d", r->task.worker);
         break;
     case FILCH__LIFE_SUSPENDED:
-        say(line, " suspended");
-        say_waiting(s, line, &r->task.waiting);
+        say(line, r->kind == FILCH__RECORD_THREAD ? " blocked" : " suspended");
+        say_wait(s, line, &r->task.wait);
         break;
     }
 }
 
-static void say_cause(struct line *line, const struct filch__record *r)
+static void say_cause(struct filch__line *line, const struct filch__record *r)
 {
     const char *by = r->region.by;
     switch (r->cause) {
@@ -127,20 +95,20 @@ static void say_cause(struct line *line, const struct filch__record *r)
     }
 }
 
-static void say_count(struct line *line, uint64_t n, const char *of_what)
+static void say_count(struct filch__line *line, uint64_t n, const char *of_what)
 {
     if (n > 0)
         say(line, ", %" PRIu64 " %s", n, of_what);
 }
 
-static void say_region(const struct filch__snapshot *s, struct line *line,
+static void say_region(const struct filch__snapshot *s, struct filch__line *line,
                        const struct filch__record *r)
 {
     static const char *const policies[] = {"fail-fast", "supervise", "race"};
     if (r->shield) {
         say(line, "shield (%p)", r->self);
     } else {
-        say_who(line, "scope ", r->name, r->self);
+        filch__say_who(line, "scope ", r->name, r->self);
         say(line, " %s, %" PRIu64 " alive", policies[r->region.policy], r->region.live);
         say_count(line, r->region.succeeded, "succeeded");
         say_count(line, r->region.failed, "failed");
@@ -160,7 +128,7 @@ static void say_region(const struct filch__snapshot *s, struct line *line,
 }
 
 /* Of a task that is shown in another runtime's tree, or not in its scope's. */
-static void say_where(const struct filch__snapshot *s, struct line *line,
+static void say_where(const struct filch__snapshot *s, struct filch__line *line,
                       const struct filch__record *r, const struct filch__record *top)
 {
     uint32_t rt = filch__snapshot_find(s, r->rt);
@@ -170,7 +138,7 @@ static void say_where(const struct filch__snapshot *s, struct line *line,
         say(line, " of scope (%p)", r->parent);
 }
 
-static void say_record(const struct filch__snapshot *s, struct line *line,
+static void say_record(const struct filch__snapshot *s, struct filch__line *line,
                        const struct filch__record *r, const struct filch__record *top)
 {
     switch ((enum filch__record_kind)r->kind) {
@@ -183,7 +151,7 @@ static void say_record(const struct filch__snapshot *s, struct line *line,
         say(line, "threads");
         break;
     case FILCH__RECORD_TASK:
-        say_who(line, "task ", r->name, r->self);
+        filch__say_who(line, "task ", r->name, r->self);
         say_where(s, line, r, top);
         say_life(s, line, r);
         break;
@@ -193,6 +161,10 @@ static void say_record(const struct filch__snapshot *s, struct line *line,
         break;
     case FILCH__RECORD_REGION:
         say_region(s, line, r);
+        break;
+    case FILCH__RECORD_THREAD:
+        say(line, "thread %d", r->task.thread);
+        say_life(s, line, r);
         break;
     }
 }
@@ -225,21 +197,13 @@ static uint32_t not_printed(const struct filch__snapshot *s, uint32_t i)
     return i;
 }
 
-static int write_line(struct line *line, FILE *stream)
-{
-    say(line, "%s", "\n");
-    line->text[line->length - 1] = '\n';
-    errno = 0;
-    return fputs(line->text, stream) < 0 ? (errno ? -errno : -EIO) : 0;
-}
-
 static int print_one(struct filch__snapshot *s, uint32_t i, uint32_t top, int level, FILE *stream)
 {
-    struct line line = {.length = 0};
+    struct filch__line line = {.length = 0};
     say(&line, "%*s", 2 * (level < LEVELS ? level : LEVELS), "");
     say_record(s, &line, &s->records[i], &s->records[top]);
     s->records[i].printed = true;
-    return write_line(&line, stream);
+    return filch__line_write(&line, stream);
 }
 
 /* Prints what is below `top`, by the tree's own links: it may be very deep. */
@@ -282,10 +246,12 @@ int filch__snapshot_print(struct filch__snapshot *s, FILE *stream)
     link_records(s);
     flockfile(stream);
     int rc = print_all(s, stream);
+    if (rc == 0)
+        rc = filch__snapshot_print_stuck(s, stream);
     if (rc == 0 && s->truncated) {
-        struct line line = {.length = 0};
+        struct filch__line line = {.length = 0};
         say(&line, "(truncated: no memory for more)");
-        rc = write_line(&line, stream);
+        rc = filch__line_write(&line, stream);
     }
     errno = 0;
     if (fflush(stream) != 0 && rc == 0)

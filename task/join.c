@@ -2,6 +2,10 @@
 #include "sched/os/clock.h"
 #include "sched/os/die.h"
 #include "sched/os/futex.h"
+#include "task/blame.h"
+#include "task/cycle.h"
+#include "task/holder.h"
+#include "task/outside.h"
 #include "task/task.h"
 
 #include <filch/fork.h>
@@ -21,14 +25,26 @@ int filch__task_await_release(const struct filch_handle *t)
     return 0;
 }
 
+static const char what[] = "the end of task";
+
+static void explain(const void *on, struct filch__blames *blames)
+{
+    filch__blames_add(blames, (struct filch__blame){FILCH__BLAME_TASK, what, on, on});
+}
+
+static const struct filch__topic topic = {what, explain};
+
 /* ended: the finisher may look at it until the release. */
 static int await_on_thread(struct filch_handle *t, uint32_t *ended)
 {
+    struct filch__outside outside;
     filch__store_relaxed(&t->joiner, (uintptr_t)ended | FILCH__JOINER_THREAD);
     if (filch__state_add_joiner(&t->state) == FILCH__JOIN_FINISHED)
         return 0;
+    filch__outside_enter(&outside, &topic, t, ended);
     while (!filch__load_acquire(ended))
         filch__futex_wait(ended, 0, FILCH_NEVER);
+    filch__outside_leave(&outside);
     return 0;
 }
 
@@ -73,9 +89,13 @@ int filch__task_await_end(struct filch_handle *t, bool cancellable)
             return -ESHUTDOWN;
         struct filch__fiber *me = filch__fiber_current();
         struct filch__strand strand;
+        struct filch__cycle cycle;
+        filch__cycle_init(&cycle);
         if (me)
-            filch__wait_begin(&strand, me, "the end of task", t);
+            filch__wait_begin(&strand, me, &topic, t);
+        filch__cycle_enter(&cycle, me ? filch__holder_current() : filch__holder_place(), &topic, t);
         int rc = me ? await_on_fiber(t, me, cancellable) : await_on_thread(t, &ended);
+        filch__cycle_leave(&cycle);
         if (me)
             filch__wait_end(&strand);
         if (rc < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a task as a future. */
+#include "task/blame.h"
 #include "task/future.h"
 #include "task/task.h"
 #include "task/waker.h"
@@ -56,3 +57,10 @@ static void drop_join(filch_future *self)
 }
 
 FILCH_API const filch_future_ops filch_join_future_ops = {"the end of task", poll_join, drop_join};
+
+static void explain(const filch_future *f, struct filch__blame *blame)
+{
+    blame->kind = FILCH__BLAME_TASK;
+    blame->object = blame->who = ((const filch_join_future *)(const void *)f)->handle;
+}
+FILCH__EXPLAIN(filch_join_future_ops, explain)

@@ -6,6 +6,8 @@
 #include "sched/os/event.h"
 #include "sched/registry.h"
 #include "task/cancel.h"
+#include "task/cycle.h"
+#include "task/outside.h"
 #include "task/scope.h"
 
 #include <errno.h>
@@ -70,6 +72,8 @@ static void forget(void)
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     published = NULL;
     filch__roots_forget();
+    filch__outside_forget();
+    filch__cycle_forget();
 }
 
 __attribute__((constructor)) static void listen(void)

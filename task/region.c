@@ -3,7 +3,9 @@
 
 #include "sched/os/clock.h"
 #include "sched/os/futex.h"
+#include "task/blame.h"
 #include "task/cancel.h"
+#include "task/outside.h"
 #include "task/scope.h"
 
 #include <string.h>
@@ -144,11 +146,33 @@ struct filch__fiber *filch__region_ring(struct filch__region *r)
     return NULL;
 }
 
-static void wait_for_ring(struct filch__region *r, struct filch__fiber *me)
+static const char end_of_scope[] = "the end of scope", child_of_scope[] = "a child of scope";
+
+static void explain_end(const void *on, struct filch__blames *blames)
+{
+    filch__blames_add(blames, (struct filch__blame){FILCH__BLAME_SCOPE, end_of_scope, on, on});
+}
+
+static void explain_next(const void *on, struct filch__blames *blames)
+{
+    filch__blames_add(blames, (struct filch__blame){FILCH__BLAME_CHILD, child_of_scope, on, on});
+}
+
+const struct filch__topic filch__topic_region_end = {end_of_scope, explain_end};
+const struct filch__topic filch__topic_region_next = {child_of_scope, explain_next};
+
+static void wait_for_ring(struct filch__region *r, struct filch__fiber *me,
+                          enum filch__region_wish wish)
 {
     if (!me) {
+        struct filch__outside outside;
+        filch__outside_enter(&outside,
+                             wish == FILCH__WISH_END ? &filch__topic_region_end
+                                                     : &filch__topic_region_next,
+                             r, &r->rung);
         while (!filch__load_acquire(&r->rung))
             filch__futex_wait(&r->rung, 0, FILCH_NEVER);
+        filch__outside_leave(&outside);
     } else if (filch__park() < 0) {
         filch__os_yield(); /* no fiber to go on with, which the open has made unlikely */
     }
@@ -171,7 +195,7 @@ int filch__region_await(struct filch__region *r, struct filch__fiber *me,
         r->waiter = me;
         filch__store_relaxed(&r->rung, 0);
         filch__spin_unlock(&r->lock);
-        wait_for_ring(r, me);
+        wait_for_ring(r, me, wish);
     }
 }
 
@@ -180,7 +204,7 @@ __attribute__((noinline)) static void await_end(struct filch__region *r, struct 
 {
     filch__spin_unlock(&r->lock);
     if (me) {
-        filch__fiber_begin_wait(me, "the end of scope", r);
+        filch__fiber_begin_wait(me, &filch__topic_region_end, r);
         filch__fiber_set_deaf(me);
     }
     (void)filch__region_await(r, me, FILCH__WISH_END, false);

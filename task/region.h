@@ -138,6 +138,9 @@ int filch__region_await(struct filch__region *r, struct filch__fiber *me,
 __attribute__((warn_unused_result)) struct filch__fiber *
 filch__region_ring(struct filch__region *r);
 
+/* What is waited for, on a region. */
+extern const struct filch__topic filch__topic_region_end, filch__topic_region_next;
+
 /* Without the lock: gives a hold back. The region may be gone afterwards. */
 void filch__region_drop_hold(struct filch__region *r);
 

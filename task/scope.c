@@ -134,14 +134,15 @@ int filch_scope_next(filch_scope *storage, filch_handle **ended)
     if (filch__load_relaxed(&r->rt->lost))
         return -ESHUTDOWN;
     if (me)
-        filch__wait_begin(&strand, me, "a child of scope", r);
+        filch__wait_begin(&strand, me, &filch__topic_region_next, r);
     rc = filch__region_await(r, me, FILCH__WISH_NEXT, true);
+    struct filch_handle *t = rc == 0 ? take_kept(r) : NULL;
+    if (rc == 0)
+        filch__spin_unlock(&r->lock); /* the end of a wait locks the task, which holds r */
     if (me)
         filch__wait_end(&strand);
     if (rc < 0)
         return rc;
-    struct filch_handle *t = take_kept(r);
-    filch__spin_unlock(&r->lock);
     if (!t)
         return -ENOENT;
     *ended = t;

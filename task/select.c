@@ -3,6 +3,7 @@
 #include "sched/os/random.h"
 #include "sched/worker.h"
 #include "task/await.h"
+#include "task/blame.h"
 #include "task/future.h"
 
 struct several {
@@ -63,12 +64,37 @@ static bool any_ready(struct filch__watch *watch, const filch_waker *waker)
     return false;
 }
 
+/* In a look: no more of them than it can take. */
+static void explain(const struct several *s, struct filch__blames *blames)
+{
+    blames->timed = s->watch.timed;
+    for (size_t i = 0; i < s->n && !blames->more; i++) {
+        const filch_future *f = s->futures[i];
+        if (f && filch__load_relaxed(&f->state) & FILCH__FUTURE_BUSY)
+            filch__blames_add_future(blames, f);
+    }
+}
+
+static void explain_any(const void *on, struct filch__blames *blames)
+{
+    explain(on, blames);
+}
+
+static void explain_all(const void *on, struct filch__blames *blames)
+{
+    blames->all = true;
+    explain(on, blames);
+}
+
+static const struct filch__topic topic_any = {"one of several futures", explain_any};
+static const struct filch__topic topic_all = {"all of several futures", explain_all};
+
 int filch_select_until(filch_future *const futures[], size_t n, int64_t deadline)
 {
     int count = n > INT_MAX ? -EINVAL : enter_all(futures, n);
     if (count <= 0)
         return count < 0 ? count : -EINVAL;
-    struct several s = {{any_ready, "one of several futures", futures}, futures, n, 0};
+    struct several s = {{any_ready, &topic_any, false}, futures, n, 0};
     int rc = filch__await(&s.watch, filch__fiber_current(), deadline);
     leave_all(futures, n, rc < 0 ? n : s.index);
     return rc < 0 ? rc : (int)s.index;
@@ -97,7 +123,7 @@ int filch_join_all(filch_future *const futures[], size_t n)
     int count = enter_all(futures, n);
     if (count <= 0)
         return count;
-    struct several s = {{all_ready, "all of several futures", futures}, futures, n, 0};
+    struct several s = {{all_ready, &topic_all, false}, futures, n, 0};
     int rc = filch__await(&s.watch, filch__fiber_current(), FILCH_NEVER);
     for (size_t i = 0; i < n; i++) {
         filch_future *f = futures[i];

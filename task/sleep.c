@@ -21,6 +21,8 @@ static int suspend_until(const struct filch__alarm *alarm)
     return 0;
 }
 
+static const struct filch__topic topic = {"a time", NULL};
+
 static int sleep_on_fiber(struct filch__fiber *me, int64_t deadline)
 {
     struct filch__alarm alarm = {.timer = {.fire = NULL}};
@@ -29,7 +31,7 @@ static int sleep_on_fiber(struct filch__fiber *me, int64_t deadline)
     int rc = filch__timers_start(me->rt);
     if (rc < 0)
         return rc;
-    filch__wait_begin(&strand, me, "a time", NULL);
+    filch__wait_begin(&strand, me, &topic, NULL);
     filch__alarm_arm(me->rt, &alarm, &waker, deadline);
     rc = suspend_until(&alarm);
     (void)filch__alarm_disarm(&alarm);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "task/stackless.h"
 
+#include "sched/look.h"
 #include "sched/os/die.h"
 #include "sched/registry.h"
 #include "task/future.h"
 #include "task/waker.h"
+
+_Static_assert(FILCH_WORKERS_MAX <= UINT16_MAX, "the roster's index fits");
 
 static struct filch__roster *roster_of(struct filch__stackless *s)
 {
@@ -17,8 +20,10 @@ void filch__stackless_begin(struct filch_handle *t, struct filch__worker *w, fil
 {
     struct filch__stackless *s = filch__stackless_of(t);
     t->runnable.run = filch__stackless_run;
+    s->holder.held = NULL;
     s->turn = FILCH__TURN_QUEUED;
-    s->roster = w ? w->index : t->rt->worker_count;
+    s->roster = (uint16_t)(w ? w->index : t->rt->worker_count);
+    s->turns = 0;
     memcpy(s->future, f, size);
     filch__store_relaxed(&f->state, FILCH__FUTURE_DROPPED);
     filch__roster_add(roster_of(s), &s->entry);
@@ -29,6 +34,20 @@ void filch__stackless_queue(struct filch_handle *t)
     filch__submit_ready(t->rt, &t->runnable, filch__task_pinned(t));
 }
 
+/* Around each turn. */
+static void enter(struct filch__stackless *s, struct filch__fiber *fiber)
+{
+    filch__fiber_set_task(fiber, &s->task, &s->task.cancelled);
+    fiber->pinned = filch__task_pinned(&s->task);
+    fiber->guest = &s->holder;
+}
+
+static void leave(struct filch__fiber *fiber)
+{
+    fiber->guest = NULL;
+    filch__fiber_clear_task(fiber);
+}
+
 /* Its scheduler is the caller; t is its fiber's. */
 static struct filch__fiber *end(struct filch_handle *t, struct filch__fiber *fiber, int result)
 {
@@ -36,7 +55,8 @@ static struct filch__fiber *end(struct filch_handle *t, struct filch__fiber *fib
     t->result = result;
     if (filch__unlikely(fiber->frame || fiber->cleanup))
         filch__task_clean_up(t, fiber);
-    filch__fiber_clear_task(fiber);
+    leave(fiber);
+    filch__holder_end(&s->holder);
     filch__turn_end(&s->turn);
     filch__roster_remove(roster_of(s), &s->entry);
     return filch__task_finish(t);
@@ -60,8 +80,9 @@ struct filch__fiber *filch__stackless_run(struct filch__runnable *r)
     filch_waker waker = {&filch__waker_task, t};
     int result = -ECANCELED;
     filch__turn_begin(&s->turn);
-    filch__fiber_set_task(fiber, t, &t->cancelled);
-    fiber->pinned = filch__task_pinned(t);
+    filch__store_relaxed(&s->turns, (uint16_t)(s->turns + 1));
+    filch__stir();
+    enter(s, fiber);
     if (filch__unlikely(shall_end(t))) {
         filch__future_abandon(f);
         return end(t, fiber, result);
@@ -74,7 +95,7 @@ struct filch__fiber *filch__stackless_run(struct filch__runnable *r)
     if (filch__unlikely(fiber->frame))
         filch__die_named("a poll has returned with a scope, shield or binding open",
                          filch__task_name(t));
-    filch__fiber_clear_task(fiber);
+    leave(fiber);
     /* At rest it may be run, and end, on another worker. */
     if (filch__turn_rest(&s->turn) == FILCH__TURN_QUEUE)
         filch__stackless_queue(t);

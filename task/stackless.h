@@ -17,9 +17,11 @@
 #include <filch/future.h>
 
 struct filch__stackless {
-    struct filch_handle task; /* first; its fn is NULL */
+    struct filch_handle task;                                  /* first; its fn is NULL */
+    _Alignas(FILCH__HOLDER_ALIGN) struct filch__holder holder; /* of the polling worker */
     uint32_t turn;
-    uint32_t roster; /* immutable: the worker's index, or their count for threads outside */
+    uint16_t roster; /* immutable: the worker's index, or their count for threads outside */
+    uint16_t turns;  /* begun so far, modulo 2^16; of the polling worker */
     struct filch__link entry; /* under the roster's lock */
     _Alignas(16) unsigned char future[];
 };

@@ -132,17 +132,17 @@ void filch__task_drop_result(struct filch_handle *t);
 
 /*
  * A wait of the current task, between begin and end on one fiber. After begin, an abort unparks
- * the fiber; the waiter looks at filch_cancelled before each park. what, on: for a dump.
+ * the fiber; the waiter looks at filch_cancelled before each park. topic, on: for a dump.
  */
 void filch__wait_enter(struct filch_handle *t, struct filch__strand *strand);
 void filch__wait_leave(struct filch_handle *t, struct filch__strand *strand);
 
 static inline void filch__wait_begin(struct filch__strand *strand, struct filch__fiber *fiber,
-                                     const char *what, const void *on)
+                                     const struct filch__topic *topic, const void *on)
 {
     struct filch_handle *t = fiber->task;
     strand->fiber = fiber;
-    filch__fiber_begin_wait(fiber, what, on);
+    filch__fiber_begin_wait(fiber, topic, on);
     if (filch__unlikely(t && filch__load_relaxed(&t->fiber) != fiber))
         filch__wait_enter(t, strand);
 }

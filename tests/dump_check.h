@@ -21,7 +21,7 @@ static inline char *dump_text(int *rc)
     return text;
 }
 
-/* Replaces addresses by @, times by T and workers by N. */
+/* Replaces addresses by @, times by T, at most or not, workers by N and threads by M. */
 static inline void mask(char *text)
 {
     char *to = text;
@@ -29,6 +29,12 @@ static inline void mask(char *text)
         if (strncmp(from, "0x", 2) == 0) {
             from += 2 + strspn(from + 2, "0123456789abcdef");
             *to++ = '@';
+        } else if (strncmp(from, "at most ", 8) == 0) {
+            from += 8;
+        } else if (strncmp(from, "thread ", 7) == 0 && from[7] >= '0' && from[7] <= '9') {
+            from += 7 + strspn(from + 7, "0123456789");
+            memcpy(to, "thread M", 8);
+            to += 8;
         } else if (strncmp(from, "worker ", 7) == 0 && from[7] >= '0' && from[7] <= '9') {
             memmove(to, from, 7);
             to += 7;

@@ -30,7 +30,7 @@ static void test_join(void)
 {
     scene(1, join_child,
           "runtime filch (@): 1 worker, 2 tasks\n"
-          "  task \"main\" suspended at most T: waits for the end of task \"sleeper\"\n"
+          "  task \"main\" suspended T: waits for the end of task \"sleeper\"\n"
           "    scope (@) fail-fast, 1 alive\n"
           "      task \"sleeper\" suspended T: waits for a time\n");
 }

@@ -1,60 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mutex: one owner at a time, in order, over waits, and never lost where waits for it end
- * early. */
-#include "tests/support.h"
-
-/* What the tasks of a case share. */
-struct arena {
-    filch_mutex mutex;
-    filch_runtime *rt;
-    int64_t count; /* under the mutex */
-    long rounds;
-    uint64_t random;
-    uint32_t inside, waiting, stop, done;
-    uint32_t got, missed;
-};
-
-static void enter(struct arena *a)
-{
-    CHECK(filch__exchange_acq_rel(&a->inside, 1u) == 0);
-    CHECK(filch_mutex_try_lock(&a->mutex) == -EBUSY);
-}
-
-static int leave(void *arena)
-{
-    struct arena *a = arena;
-    CHECK(filch__exchange_acq_rel(&a->inside, 0u) == 1);
-    CHECK(filch_mutex_unlock(&a->mutex) == 0);
-    return 0;
-}
-
-/* Free, and usable. */
-static bool is_free(filch_mutex *m)
-{
-    return filch_mutex_try_lock(m) == 0 && filch_mutex_try_lock(m) == -EBUSY &&
-           filch_mutex_unlock(m) == 0 && filch_mutex_unlock(m) == -EPERM;
-}
-
-/* On runtimes of each size, with an arena of its own: in a task, and on a thread. Free in the end.
- * */
-static void on_each(filch_fn *in_task, filch_fn *on_thread)
-{
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        struct arena a = {.mutex = FILCH_MUTEX, .rt = rt, .random = test_seed() + w};
-        CHECK(!in_task || filch_run(rt, in_task, &a) == 0);
-        CHECK(on_thread(&a) == 0);
-        drain(rt);
-        CHECK(is_free(&a.mutex));
-        runtime_close(rt);
-    }
-}
-
-static void pause_a_little(uint64_t *random)
-{
-    for (uint32_t n = test_random(random, 1u << test_random(random, 12)); n > 0; n--)
-        filch__fence_compiler();
-}
+/* The mutex: what each call answers, one owner at a time, in order once the first has waited. */
+#include "tests/mutex_check.h"
 
 /* ---- answers ---- */
 
@@ -62,17 +8,18 @@ static int answers(void *arena)
 {
     filch_mutex *m = &((struct arena *)arena)->mutex;
     filch_lock_future none = FILCH_LOCK_FUTURE(NULL), lock = FILCH_LOCK_FUTURE(m);
-    filch_lock_future unused = FILCH_LOCK_FUTURE(m), late = FILCH_LOCK_FUTURE(m);
+    filch_lock_future unused = FILCH_LOCK_FUTURE(m);
     CHECK(filch_mutex_lock(NULL) == -EINVAL && filch_mutex_try_lock(NULL) == -EINVAL);
-    CHECK(filch_mutex_unlock(NULL) == -EINVAL && filch_await(&none.future) == -EINVAL);
-    CHECK(filch_mutex_unlock(m) == -EPERM);
+    CHECK(filch_mutex_unlock(NULL) == -EINVAL && filch_mutex_consistent(NULL) == -EINVAL);
+    CHECK(filch_mutex_destroy(NULL) == -EINVAL && filch_await(&none.future) == -EINVAL);
+    CHECK(filch_mutex_unlock(m) == -EPERM && filch_mutex_consistent(m) == -EPERM);
     CHECK(filch_mutex_lock(m) == 0 && filch_mutex_try_lock(m) == -EBUSY);
+    CHECK(filch_mutex_consistent(m) == -EINVAL);
     CHECK(filch_mutex_unlock(m) == 0 && is_free(m));
     CHECK(filch_await(&lock.future) == 0);
     CHECK(filch_await(&lock.future) == -EALREADY && filch_mutex_try_lock(m) == -EBUSY);
     CHECK(filch_future_drop(&lock.future) == 0); /* it has ended: the mutex stays taken */
     CHECK(filch_mutex_try_lock(m) == -EBUSY);
-    CHECK(filch_await_until(&late.future, 0) == -ETIMEDOUT);
     CHECK(filch_mutex_unlock(m) == 0 && is_free(m));
     CHECK(filch_future_drop(&unused.future) == 0 && is_free(m));
     return 0;
@@ -83,74 +30,229 @@ static void answers_of_each_call(void)
     on_each(answers, answers);
 }
 
+/* What somebody else has. */
+static int of_others(void *arena)
+{
+    filch_mutex *m = &((struct arena *)arena)->mutex;
+    filch_lock_future late = FILCH_LOCK_FUTURE(m), pending = FILCH_LOCK_FUTURE(m);
+    struct keeper k;
+    keeper_open(&k);
+    CHECK(keep(&k, filch_mutex_lock, m) == 0);
+    CHECK(filch_mutex_try_lock(m) == -EBUSY && filch_mutex_unlock(m) == -EPERM);
+    CHECK(filch_mutex_consistent(m) == -EPERM && filch_mutex_destroy(m) == -EBUSY);
+    CHECK(filch_await_until(&late.future, 0) == -ETIMEDOUT);
+    CHECK(filch_poll(&pending.future, NULL) == FILCH_PENDING);
+    CHECK(filch_mutex_unlock(m) == -EPERM && keep(&k, filch_mutex_destroy, m) == -EBUSY);
+    CHECK(keep(&k, filch_mutex_unlock, m) == 0 && keep(&k, filch_mutex_unlock, m) == -EPERM);
+    CHECK(filch_mutex_destroy(m) == -EBUSY); /* it is free, but waited for */
+    CHECK(filch_poll(&pending.future, NULL) == 0 && filch_mutex_destroy(m) == -EBUSY);
+    CHECK(filch_mutex_unlock(m) == 0 && filch_mutex_destroy(m) == 0 && is_free(m));
+    keeper_close(&k);
+    return 0;
+}
+
+static void what_others_have(void)
+{
+    on_each(of_others, of_others);
+}
+
+/* ---- one's own ---- */
+
+static int relock(void *arena)
+{
+    filch_mutex *m = &((struct arena *)arena)->mutex;
+    filch_lock_future f[3] = {FILCH_LOCK_FUTURE(m), FILCH_LOCK_FUTURE(m), FILCH_LOCK_FUTURE(m)};
+    filch_sleep_future never = FILCH_SLEEP_FUTURE(FILCH_NEVER);
+    filch_future *either[] = {&f[1].future, &never.future};
+    CHECK(filch_mutex_lock(m) == 0 && filch_mutex_lock(m) == -EDEADLK);
+    CHECK(filch_await(&f[0].future) == -EDEADLK);
+    CHECK(filch_select(either, 2) == 0 && f[1].future.result == -EDEADLK);
+    CHECK(filch_future_drop(&never.future) == 0);
+    CHECK(filch_await_until(&f[2].future, filch_now() + PATIENCE) == -EDEADLK);
+    CHECK(filch_mutex_unlock(m) == 0 && is_free(m));
+    return 0;
+}
+
+/* Its future waits; then it gets the mutex otherwise, where others wait behind, or before. */
+static int relock_pending(void *arena)
+{
+    filch_mutex *m = &((struct arena *)arena)->mutex;
+    for (int i = 0; i < 6; i++) {
+        struct entry e[3] = {ENTRY(m), ENTRY(m), ENTRY(m)};
+        int mine = i % 3;
+        struct keeper k;
+        keeper_open(&k);
+        CHECK(keep(&k, filch_mutex_lock, m) == 0);
+        for (int j = 0; j < 3; j++)
+            CHECK(entry_poll(&e[j], &e[j]) == FILCH_PENDING);
+        CHECK(keep(&k, filch_mutex_unlock, m) == 0 && filch_mutex_try_lock(m) == 0);
+        CHECK((i < 3 ? entry_poll(&e[mine], &e[mine]) : filch_await(&e[mine].lock.future)) ==
+              -EDEADLK);
+        CHECK(filch_mutex_unlock(m) == 0);
+        CHECK(woken(&e[0]) == 1 && woken(&e[1]) == (mine == 0));
+        for (int j = 0; j < 3; j++) {
+            if (j == mine)
+                continue;
+            CHECK(woken(&e[j]) == 1 && entry_poll(&e[j], &e[j]) == 0);
+            CHECK(filch_mutex_unlock(m) == 0);
+        }
+        keeper_close(&k);
+        CHECK(is_free(m));
+    }
+    return 0;
+}
+
+static void locking_twice(void)
+{
+    on_each(relock, relock);
+    on_each(relock_pending, relock_pending);
+}
+
+/* Handed to a future of the caller's, which has not been polled since: it is not the caller's. */
+static int before_the_poll(void *arena)
+{
+    filch_mutex *m = &((struct arena *)arena)->mutex;
+    struct entry e = ENTRY(m);
+    struct keeper k;
+    keeper_open(&k);
+    CHECK(keep(&k, filch_mutex_lock, m) == 0);
+    CHECK(entry_poll(&e, &e) == FILCH_PENDING);
+    make_fair(&k, &e);
+    CHECK(keep(&k, filch_mutex_unlock, m) == 0 && woken_once(&e));
+    CHECK(filch_mutex_unlock(m) == -EPERM && filch_mutex_consistent(m) == -EPERM);
+    CHECK(filch_mutex_try_lock(m) == -EBUSY && filch_mutex_destroy(m) == -EBUSY);
+    CHECK(entry_poll(&e, &e) == 0 && filch_mutex_unlock(m) == 0 && is_free(m));
+    keeper_close(&k);
+    return 0;
+}
+
+static void handed_over_and_not_taken(void)
+{
+    on_each(before_the_poll, before_the_poll);
+}
+
 /* ---- order ---- */
-
-struct entry {
-    filch_lock_future lock;
-    uint32_t woken;
-};
-
-static void entry_wake(void *data)
-{
-    raise_flag(&((struct entry *)data)->woken);
-}
-
-static const filch_waker_ops entry_waker = {.wake = entry_wake};
-
-static int entry_poll(struct entry *e, struct entry *wakes)
-{
-    return filch_poll(&e->lock.future, &(filch_waker){&entry_waker, wakes});
-}
 
 /* Whether the i-th leaves the queue before the mutex is given up, or once it was granted. */
 enum leaving { STAYS, LEAVES, LEAVES_GRANTED };
 
 /* kinds: 1, all stay; 3, some of each. */
-static void queue(struct arena *a, uint32_t kinds)
+static void queue(struct arena *a, struct keeper *k, uint32_t kinds)
 {
     enum { N = 40, MOVED = 7 };
     filch_mutex *m = &a->mutex;
     struct entry e[N], moved = {.woken = 0};
     enum leaving how[N];
-    CHECK(filch_mutex_lock(m) == 0);
+    bool kept = true, granted = false;
+    CHECK(keep(k, filch_mutex_lock, m) == 0);
     for (int i = 0; i < N; i++) {
-        e[i] = (struct entry){.lock = FILCH_LOCK_FUTURE(m)};
+        e[i] = (struct entry)ENTRY(m);
         CHECK(entry_poll(&e[i], &e[i]) == FILCH_PENDING);
         how[i] = (enum leaving)test_random(&a->random, kinds);
     }
     CHECK(entry_poll(&e[MOVED], &moved) == FILCH_PENDING); /* keeps its place */
+    make_fair(k, &e[0]);
     for (int i = 0; i < N; i++)
         if (how[i] == LEAVES)
             CHECK(filch_future_drop(&e[i].lock.future) == 0);
-    for (int i = 0, granted = false; i < N; i++) {
+    for (int i = 0; i < N; i++) {
         if (how[i] == LEAVES)
             continue;
         if (!granted)
-            CHECK(filch_mutex_unlock(m) == 0);
+            CHECK((kept ? keep(k, filch_mutex_unlock, m) : filch_mutex_unlock(m)) == 0);
+        kept = false;
         CHECK(filch_mutex_try_lock(m) == -EBUSY); /* it was handed over, not left free */
         for (int j = i; j < N; j++)
-            CHECK(flag_up(j == MOVED ? &moved.woken : &e[j].woken) == (j == i));
+            CHECK(woken(j == MOVED ? &moved : &e[j]) == (j == i));
         granted = how[i] == LEAVES_GRANTED;
         if (granted)
             CHECK(filch_future_drop(&e[i].lock.future) == 0); /* hands it on */
         else
             CHECK(entry_poll(&e[i], &e[i]) == 0);
     }
-    CHECK(!flag_up(&e[MOVED].woken));
-    (void)filch_mutex_unlock(m);
+    CHECK(!woken(&e[MOVED]));
+    if (kept)
+        CHECK(keep(k, filch_mutex_unlock, m) == 0);
+    else if (!granted)
+        CHECK(filch_mutex_unlock(m) == 0);
     CHECK(is_free(m));
 }
 
 static int queues(void *arena)
 {
-    for (int i = 0; i < 100; i++)
-        queue(arena, i ? 3 : 1);
+    struct keeper k;
+    keeper_open(&k);
+    for (int i = 0; i < sized(5, 30, 300); i++)
+        queue(arena, &k, i ? 3 : 1);
+    keeper_close(&k);
     return 0;
 }
 
 static void in_order_of_coming(void)
 {
     on_each(queues, queues);
+}
+
+/* Nobody has waited for long: who comes later may be before them, and they are told once. */
+static int get_in_before(void *arena)
+{
+    filch_mutex *m = &((struct arena *)arena)->mutex;
+    struct entry e[3] = {ENTRY(m), ENTRY(m), ENTRY(m)};
+    struct keeper k;
+    keeper_open(&k);
+    CHECK(keep(&k, filch_mutex_lock, m) == 0);
+    for (int j = 0; j < 3; j++)
+        CHECK(entry_poll(&e[j], &e[j]) == FILCH_PENDING);
+    for (int i = 0; i < 3; i++) {
+        CHECK(keep(&k, filch_mutex_unlock, m) == 0);
+        CHECK(keep(&k, filch_mutex_lock, m) == 0);
+    }
+    CHECK(woken(&e[0]) == 1 && !woken(&e[1]));
+    /* The one that was told goes: while somebody has it nobody else is told. */
+    CHECK(filch_future_drop(&e[0].lock.future) == 0 && !woken(&e[1]));
+    CHECK(keep(&k, filch_mutex_unlock, m) == 0 && woken(&e[1]) == 1);
+    /* Another one goes while it is free: the next is told instead. */
+    CHECK(!woken(&e[2]) && filch_future_drop(&e[1].lock.future) == 0 && woken(&e[2]) == 1);
+    CHECK(filch_mutex_try_lock(m) == 0 && filch_mutex_unlock(m) == 0);
+    CHECK(entry_poll(&e[2], &e[2]) == 0 && filch_mutex_unlock(m) == 0);
+    keeper_close(&k);
+    return 0;
+}
+
+static void others_get_in_before(void)
+{
+    on_each(get_in_before, get_in_before);
+}
+
+/* Fair for as long as the first has waited too long, and no longer. */
+static int fair_and_unfair(void *arena)
+{
+    filch_mutex *m = &((struct arena *)arena)->mutex;
+    bool seen = false;
+    struct keeper k;
+    keeper_open(&k);
+    while (!seen) {
+        struct entry e[2] = {ENTRY(m), ENTRY(m)};
+        CHECK(keep(&k, filch_mutex_lock, m) == 0);
+        CHECK(entry_poll(&e[0], &e[0]) == FILCH_PENDING);
+        make_fair(&k, &e[0]);
+        int64_t since = filch_now();
+        CHECK(entry_poll(&e[1], &e[1]) == FILCH_PENDING);
+        CHECK(keep(&k, filch_mutex_unlock, m) == 0 && woken_once(&e[0]));
+        seen = filch_now() - since <= PATIENCE;
+        CHECK(entry_poll(&e[0], &e[0]) == 0 && filch_mutex_unlock(m) == 0 && woken_once(&e[1]));
+        int rc = keep(&k, filch_mutex_try_lock, m); /* the second had not waited for long */
+        CHECK(rc == 0 || (rc == -EBUSY && !seen));
+        CHECK(rc < 0 || keep(&k, filch_mutex_unlock, m) == 0);
+        CHECK(entry_poll(&e[1], &e[1]) == 0 && filch_mutex_unlock(m) == 0 && is_free(m));
+    }
+    keeper_close(&k);
+    return 0;
+}
+
+static void fairness_ends(void)
+{
+    on_each(fair_and_unfair, fair_and_unfair);
 }
 
 /* ---- exclusion ---- */
@@ -203,18 +305,6 @@ static void tasks_and_threads_count(void)
 }
 
 /* Many wait for it: the workers are free meanwhile. */
-static int lock_once(void *arena)
-{
-    struct arena *a = arena;
-    tally(&a->waiting);
-    int rc = filch_mutex_lock(&a->mutex);
-    if (rc == 0) {
-        enter(a);
-        (void)leave(a);
-    }
-    return rc;
-}
-
 static int crowd_on(void *arena)
 {
     struct arena *a = arena;
@@ -235,174 +325,16 @@ static void workers_stay_free(void)
     on_each(NULL, crowd_on);
 }
 
-/* ---- waits that end early ---- */
-
-/* Has the mutex; cancels of those who wait meet the unlock, which another task does, or the caller.
- * */
-static void cancel_at_the_grant(struct arena *a)
-{
-    enum { WAITERS = 2 };
-    filch_handle *h[WAITERS], *unlocker = NULL;
-    filch_scope s;
-    uint32_t order = test_random(&a->random, 4), whole = test_random(&a->random, 2);
-    filch__store_release(&a->waiting, 0u);
-    REQUIRE(filch_scope_open(&s, &(filch_scope_options){.runtime = a->rt}) == 0);
-    CHECK(filch_mutex_try_lock(&a->mutex) == 0);
-    enter(a);
-    for (int i = 0; i < WAITERS; i++)
-        CHECK(filch_scope_spawn(&s, &h[i], lock_once, a) == 0);
-    while (order && filch__load_acquire(&a->waiting) < WAITERS)
-        CHECK(filch_yield() == 0);
-    if (order == 1)
-        (void)leave(a);
-    else if (order < 3)
-        spawn_on(a->rt, &unlocker, leave, a);
-    pause_a_little(&a->random);
-    CHECK(whole ? filch_scope_cancel(&s, 0) == 0 : filch_abort(h[0]) == 0);
-    if (order == 3)
-        (void)leave(a);
-    CHECK(filch_scope_close(&s) == (whole ? -ECANCELED : 0));
-    for (int i = 0; i < WAITERS; i++) {
-        int rc = join(h[i]);
-        CHECK(rc == 0 || (rc == -ECANCELED && (whole || i == 0)));
-        tally(rc == 0 ? &a->got : &a->missed);
-    }
-    if (unlocker)
-        CHECK(join(unlocker) == 0);
-    CHECK(is_free(&a->mutex));
-}
-
-static int cancel_often(void *arena)
-{
-    for (long i = 0; i < sized(500, 5000, 60000) && !filch__load_relaxed(&case_bad); i++)
-        cancel_at_the_grant(arena);
-    return 0;
-}
-
-static void cancels_at_the_grant(void)
-{
-    on_each(cancel_often, cancel_often);
-}
-
-/* Once, for a very short time. */
-static int try_somehow(struct arena *a, uint64_t *random)
-{
-    int64_t soon = filch_now() + test_random(random, 20000);
-    filch_lock_future lock = FILCH_LOCK_FUTURE(&a->mutex);
-    filch_sleep_future pause = FILCH_SLEEP_FUTURE(soon);
-    filch_future *either[] = {&lock.future, &pause.future};
-    int rc = 0;
-    switch (test_random(random, 4)) {
-    case 0:
-        return filch_mutex_lock(&a->mutex);
-    case 1:
-        return filch_await_until(&lock.future, soon);
-    case 2:
-        rc = filch_select(either, 2);
-        filch_future_drop_all(either, 2);
-        return rc == 1 ? -ETIMEDOUT : rc;
-    default:
-        rc = filch_poll(&lock.future, NULL);
-        pause_a_little(random);
-        CHECK(filch_future_drop(&lock.future) == 0);
-        return rc == FILCH_PENDING ? -ETIMEDOUT : rc;
-    }
-}
-
-static int try_again_and_again(void *arena)
-{
-    struct arena *a = arena;
-    uint64_t random = test_seed() + filch__add_acq_rel(&a->waiting, 1u);
-    while (!flag_up(&a->stop)) {
-        int rc = try_somehow(a, &random);
-        CHECK(rc == 0 || rc == -ETIMEDOUT);
-        tally(rc == 0 ? &a->got : &a->missed);
-        if (rc == 0)
-            enter(a);
-        if (test_random(&random, 16) == 0)
-            CHECK(filch_yield() == 0);
-        if (rc == 0)
-            (void)leave(a);
-    }
-    return 0;
-}
-
-static void *try_on_thread(void *arena)
-{
-    (void)try_again_and_again(arena);
-    return NULL;
-}
-
-static int try_on(void *arena)
-{
-    struct arena *a = arena;
-    enum { TASKS = 6, THREADS = 2 };
-    uint32_t enough = (uint32_t)sized(2000, 80000, 400000);
-    pthread_t threads[THREADS];
-    for (int i = 0; i < TASKS; i++)
-        spawn_on(a->rt, NULL, try_again_and_again, a);
-    for (int i = 0; i < THREADS; i++)
-        threads[i] = thread_start(try_on_thread, a);
-    SPIN_UNTIL(filch__load_acquire(&a->got) > enough &&
-               filch__load_acquire(&a->missed) > enough / 8);
-    raise_flag(&a->stop);
-    for (int i = 0; i < THREADS; i++)
-        thread_join(threads[i]);
-    return 0;
-}
-
-static void timeouts_and_selects_at_the_grant(void)
-{
-    on_each(NULL, try_on);
-}
-
-static void *leave_on_thread(void *arena)
-{
-    struct arena *a = arena;
-    pause_a_little(&a->random);
-    (void)leave(a);
-    return NULL;
-}
-
-/* While tasks wait; somebody unlocks meanwhile, or afterwards. */
-static void the_runtime_ends(void)
-{
-    enum { TASKS = 20 };
-    uint64_t random = test_seed();
-    for (int i = 0; i < sized(30, 300, 3000); i++) {
-        filch_runtime *rt = runtime_open(worker_counts[i % 3]);
-        struct arena a = {.mutex = FILCH_MUTEX, .random = test_random(&random, 1000)};
-        filch_handle *h[TASKS];
-        pthread_t thread = 0;
-        CHECK(filch_mutex_lock(&a.mutex) == 0);
-        enter(&a);
-        for (int k = 0; k < TASKS; k++)
-            spawn_on(rt, &h[k], lock_once, &a);
-        if (i % 4)
-            SPIN_UNTIL(filch__load_acquire(&a.waiting) == TASKS);
-        if (i % 2)
-            thread = thread_start(leave_on_thread, &a);
-        runtime_close(rt);
-        if (i % 2)
-            thread_join(thread);
-        else
-            (void)leave(&a);
-        for (int k = 0; k < TASKS; k++) {
-            int rc = join(h[k]);
-            CHECK(rc == -ECANCELED || (rc == 0 && i % 2));
-        }
-        CHECK(is_free(&a.mutex));
-    }
-}
-
 int main(void)
 {
     RUN(answers_of_each_call);
+    RUN(what_others_have);
+    RUN(locking_twice);
+    RUN(handed_over_and_not_taken);
     RUN(in_order_of_coming);
+    RUN(others_get_in_before);
+    RUN(fairness_ends);
     RUN(tasks_and_threads_count);
     RUN(workers_stay_free);
-    RUN(cancels_at_the_grant);
-    RUN(timeouts_and_selects_at_the_grant);
-    RUN(the_runtime_ends);
     return summary();
 }

@@ -31,6 +31,11 @@ var benches = map[string]func(param int) outcome{
 	"timer-lateness-p99": timerLatenessP99,
 	"fd-echo":            fdEcho,
 	"select8":            select8,
+	"ping-pong":          pingPong,
+	"mutex64":            mutex64,
+	"mutex-uncontended":  mutexUncontended,
+	"channel4x4":         channel4x4,
+	"rwlock-read":        rwlockRead,
 }
 
 // What fails here is the machine's doing; there is nothing to measure then.

@@ -6,6 +6,7 @@
 #ifndef FILCH_SCHED_OS_SPIN_H
 #define FILCH_SCHED_OS_SPIN_H
 
+#include "sched/os/chaos.h"
 #include "sched/os/clock.h"
 
 #include <filch/atomic.h>
@@ -25,10 +26,12 @@ static inline void filch__spin_lock(uint32_t *lock)
 {
     while (filch__unlikely(filch__exchange_acquire(lock, 1)))
         filch__spin_wait(lock);
+    filch__chaos_nap();
 }
 
 static inline void filch__spin_unlock(uint32_t *lock)
 {
+    filch__chaos_pause();
     filch__store_release(lock, 0);
 }
 

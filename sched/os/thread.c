@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void *start(void *p)
@@ -75,6 +76,11 @@ void filch__thread_join(filch__thread *t)
 {
     if (pthread_join(t->id, NULL) != 0)
         filch__die("join of a thread that cannot be joined");
+}
+
+int filch__thread_number(void)
+{
+    return (int)syscall(SYS_gettid);
 }
 
 int filch__thread_pin(filch__thread *t, int cpu)

@@ -32,6 +32,9 @@ int filch__thread_create(filch__thread *t, void *(*fn)(void *), void *arg, size_
 /* Any thread but t's own, once. Blocks until fn has returned, whose effects are then visible. */
 void filch__thread_join(filch__thread *t);
 
+/* The calling thread's number, by which the system lists it. */
+int filch__thread_number(void);
+
 /* Any thread. Binds t, or the caller where t is NULL, to one CPU. -EINVAL: no such CPU here. */
 int filch__thread_pin(filch__thread *t, int cpu);
 

@@ -10,6 +10,7 @@ mod await_ready;
 mod echo;
 mod select;
 mod sleepers;
+mod sync;
 mod tasks;
 mod timers;
 
@@ -35,6 +36,11 @@ const BENCHES: &[(&str, Bench)] = &[
     ("fd-echo", echo::fd_echo),
     ("await-ready", await_ready::await_ready),
     ("select8", select::select8),
+    ("ping-pong", sync::ping_pong),
+    ("mutex64", sync::mutex64),
+    ("mutex-uncontended", sync::mutex_uncontended),
+    ("channel4x4", sync::channel4x4),
+    ("rwlock-read", sync::rwlock_read),
 ];
 
 /// What fails here is the machine's doing; there is nothing to measure then.

@@ -7,22 +7,7 @@
 #include "task/await.h"
 #include "task/task.h"
 
-#include <stdlib.h>
-
 /* ---- settling ---- */
-
-static void pay(const struct filch__channel_debt *debt)
-{
-    filch__wakes_run(&debt->wakes);
-    if (filch__unlikely(debt->chunk))
-        free(debt->chunk);
-}
-
-void filch__channel_leave(filch_channel *c, const struct filch__channel_debt *debt)
-{
-    filch__channel_unlock(c);
-    pay(debt);
-}
 
 /* The first of the queue. */
 static void tell_first(filch_wait_queue *q, enum filch__place place,

@@ -36,6 +36,7 @@
 #include "sync/waiters.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* The kinds of a waiter. */
 enum { FILCH__BRANCH, FILCH__SOLE };
@@ -128,7 +129,13 @@ static inline void filch__channel_debt_begin(struct filch__channel_debt *debt)
 void filch__channel_settle(filch_channel *c, struct filch__channel_debt *debt);
 
 /* The same where it is known that nobody can go on but whom the debt names. */
-void filch__channel_leave(filch_channel *c, const struct filch__channel_debt *debt);
+static inline void filch__channel_leave(filch_channel *c, const struct filch__channel_debt *debt)
+{
+    filch__channel_unlock(c);
+    filch__wakes_run(&debt->wakes);
+    if (filch__unlikely(debt->chunk))
+        free(debt->chunk);
+}
 
 /*
  * With the guard, which it leaves: a SOLE wait of the caller in `queue`, until it is told. waiter is

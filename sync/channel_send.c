@@ -6,8 +6,6 @@
 
 #include <filch/fork.h>
 
-#include <stdlib.h>
-
 /* With the guard, by one who has waited longest, or nobody waits: the item to who waits for one, or
  * to a free slot. False: neither is there. */
 static bool hand_over(filch_channel *c, const void *item, struct filch__channel_debt *debt)

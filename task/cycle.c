@@ -18,8 +18,7 @@
 /* Longer ways are given up: the rest of one may be a cycle that was there before. */
 #define STEPS 4096
 
-static struct filch__cycle last = {.next = &last};
-static struct filch__cycle *buckets[BUCKETS]; /* NULL, or a list that ends in `last` */
+static struct filch__cycle *buckets[BUCKETS];
 static uint32_t lock;
 
 static struct filch__cycle **bucket_of(const struct filch__holder *h)
@@ -36,9 +35,9 @@ static bool is_cancelled(const struct filch__cycle *c)
 static const struct filch__cycle *find(const struct filch__holder *h)
 {
     const struct filch__cycle *c = *bucket_of(h);
-    while (c && c != &last && c->holder != h)
+    while (c && c->holder != h)
         c = c->next;
-    return c == &last ? NULL : c;
+    return c;
 }
 
 /* False: it is no wait for one who is known. */
@@ -162,8 +161,9 @@ void filch__cycle_enter(struct filch__cycle *c, const struct filch__holder *hold
         return;
     struct filch__cycle **bucket = bucket_of(holder);
     filch__spin_lock(&lock);
-    c->next = *bucket ? *bucket : &last;
+    c->next = *bucket;
     *bucket = c;
+    c->entered = true;
     bool news = !is_cancelled(c) && closes(c) && describe(c, &text);
     filch__spin_unlock(&lock);
     if (news)
@@ -172,16 +172,16 @@ void filch__cycle_enter(struct filch__cycle *c, const struct filch__holder *hold
 
 void filch__cycle_leave(struct filch__cycle *c)
 {
-    if (!c->next)
+    if (!c->entered)
         return;
     struct filch__cycle **at = bucket_of(c->holder);
     filch__spin_lock(&lock);
-    while (*at && *at != c && *at != &last)
+    while (*at && *at != c)
         at = &(*at)->next;
-    if (*at == c) /* else it was forgotten */
+    if (*at) /* else it was forgotten */
         *at = c->next;
     filch__spin_unlock(&lock);
-    c->next = NULL;
+    c->entered = false;
 }
 
 void filch__cycle_forget(void)

@@ -17,20 +17,20 @@
 
 /* On the waiter's stack. */
 struct filch__cycle {
-    struct filch__cycle *next; /* NULL where it is not entered: a list ends in itself */
+    struct filch__cycle *next; /* under the lock, as is `reported` */
+    bool reported;
+    bool entered; /* owner-only */
     const struct filch__holder *holder;
     const struct filch__topic *topic;
     const void *on;
     const struct filch_handle *task; /* NULL: a thread */
     int thread;
     const uint32_t *cancelled, *closing; /* NULL, on a thread */
-    bool reported;
 };
 
 static inline void filch__cycle_init(struct filch__cycle *c)
 {
-    c->next = NULL;
-    c->reported = false;
+    c->entered = c->reported = false;
 }
 
 /* By the waiter, on which holder acts; before it sleeps, after it has looked in vain. Whether it is

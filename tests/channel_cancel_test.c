@@ -194,7 +194,7 @@ static void cancel_at_the_grant(struct arena *a)
 
 static int cancel_often(void *arena)
 {
-    for (long i = 0; i < sized(30, 1000, 20000) && !filch__load_relaxed(&case_bad); i++)
+    for (long i = 0; i < sized(30, 1000, 10000) && !filch__load_relaxed(&case_bad); i++)
         cancel_at_the_grant(arena);
     return 0;
 }

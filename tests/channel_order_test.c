@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Channels: first in, first out; who waits is served in the order of arrival, whoever leaves. */
+#include "sync/channel.h"
 #include "tests/channel_check.h"
 
 /* ---- who waits ---- */
@@ -288,11 +289,60 @@ static void in_spite_of_promises_of_a_rendezvous(void)
     runtime_close(rt);
 }
 
+/* ---- a pair that comes apart ---- */
+
+static bool is_asleep(filch_waiter *w)
+{
+    struct filch__fiber *fiber = filch__node_of(w)->signal.waker.data;
+    return filch__load_acquire(&fiber->wait) == FILCH__SUSPENDED;
+}
+
+/* In a rendezvous a task waits to receive, another to send, behind a future. This one goes, and the
+ * sender is cancelled at that moment: the receiver stays the first, and gets what comes next. The
+ * test has the guard meanwhile, and drops the future itself. */
+static void come_apart(void)
+{
+    filch_runtime *rt = runtime_open(2);
+    struct queue q = {.next = 0};
+    struct entry first;
+    struct filch__channel_debt debt;
+    filch_handle *receiver, *sender;
+    filch_channel *c = &q.channel;
+    channel_open(c, sizeof(uint64_t), 0, NULL);
+    entry_init(&first, c, 3);
+    CHECK(send_poll(&first) == FILCH_PENDING);
+    spawn_on(rt, &receiver, receive_in_turn, &q);
+    SPIN_UNTIL(arrivals(c, &c->receivers) == 1 && is_asleep(c->receivers.first));
+    spawn_on(rt, &sender, send_in_turn, &q);
+    SPIN_UNTIL(arrivals(c, &c->senders) == 2 && woken(&first) == 1);
+    filch__channel_lock(c);
+    filch_waiter *leaver = first.send.waiter.next;
+    CHECK(filch_abort(sender) == 0);
+    SPIN_UNTIL(filch__load_acquire(&filch__node_of(leaver)->place) == FILCH__LEAVING);
+    filch__waiters_remove(&c->senders, &first.send.waiter);
+    filch__waiter_reset(&first.send.waiter);
+    filch__channel_debt_begin(&debt);
+    filch__channel_settle(c, &debt);
+    CHECK(join(sender) == -ECANCELED && !filch_finished(receiver));
+    CHECK(arrivals(c, &c->receivers) == 1 && filch_future_drop(&first.send.future) == 0);
+    put(c, 9);
+    CHECK(join(receiver) == 9);
+    channel_end(c);
+    runtime_close(rt);
+}
+
+static void a_pair_comes_apart(void)
+{
+    for (int i = 0; i < sized(20, 200, 2000); i++)
+        come_apart();
+}
+
 int main(void)
 {
     RUN(who_comes_first);
     RUN(tasks_in_order);
     RUN(in_spite_of_promises);
     RUN(in_spite_of_promises_of_a_rendezvous);
+    RUN(a_pair_comes_apart);
     return summary();
 }

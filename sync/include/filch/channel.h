@@ -90,7 +90,8 @@ FILCH_API int filch_channel_receive(filch_channel *c, void *item);
 FILCH_API int filch_channel_try_receive(filch_channel *c, void *item);
 
 /* Nothing more will be sent; what is there may still be received. From any thread or task, any
- * number of times; wakes all who wait for what cannot come any more. -EINVAL: NULL. */
+ * number of times; wakes all who wait for what cannot come any more. The channel lasts until it has
+ * returned. -EINVAL: NULL. */
 FILCH_API int filch_channel_close(filch_channel *c);
 
 /* Nobody will receive any more: as above, and drops what is there (on the caller, before it

@@ -5,6 +5,7 @@
 #include "sched/os/chaos.h"
 #include "sched/os/clock.h"
 #include "sched/os/memory.h"
+#include "sched/os/spin.h"
 #include "sched/runtime.h"
 #include "sched/switch.h"
 
@@ -233,6 +234,19 @@ static void suspend_left_plainly(struct filch__fiber *left)
     filch__unpark(left);
 }
 
+/* The same in a section of `lock`: nobody who needs it to go on does so before it is left. */
+static void suspend_left_leaving(struct filch__fiber *left)
+{
+    uint32_t *lock = left->worker->left_lock;
+    filch__store_release(&left->wait, FILCH__SUSPENDED);
+    filch__barrier_light();
+    filch__chaos_pause();
+    bool interrupted = filch__load_relaxed(&left->interrupted);
+    filch__spin_unlock(lock);
+    if (filch__unlikely(interrupted))
+        filch__unpark(left);
+}
+
 /* Leaves `me`, which comes back by `hook`; goes on with `next` if it is not NULL. */
 static inline void leave(struct filch__fiber *me, struct filch__runnable *next,
                          void (*hook)(struct filch__fiber *))
@@ -286,6 +300,24 @@ void filch__park_for(struct filch__runnable *first)
     leave_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), suspend_left_plainly);
     if (filch__unlikely(filch__load_relaxed(&me->interrupted)))
         (void)filch__exchange_acq_rel(&me->interrupted, 0);
+}
+
+bool filch__park_leaving(uint32_t *lock)
+{
+    struct filch__fiber *me = filch__fiber_current();
+    struct filch__worker *w = me->worker;
+    if (filch__park_is_over(me) || !w->free || filch__forks_count(me))
+        return false;
+    struct filch__runnable *next = filch__worker_pick_ready(w);
+    if (!next)
+        return false;
+    filch__store_relaxed(&me->parks, me->parks + 1);
+    filch__store_relaxed(&me->waiting.since, -w->clock);
+    w->left_lock = lock;
+    leave(me, next, suspend_left_leaving);
+    if (filch__unlikely(filch__load_relaxed(&me->interrupted)))
+        (void)filch__exchange_acq_rel(&me->interrupted, 0);
+    return true;
 }
 
 struct filch__fiber *filch__park_next(struct filch__worker *w)

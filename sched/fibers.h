@@ -167,6 +167,14 @@ void filch__fibers_free(struct filch_runtime *rt);
  */
 int filch__park(void);
 
+/*
+ * A park on the way out of a section that is guarded by a spin lock, which it leaves: suspends by a
+ * plain store, as a hand-over does, before the lock is left. So who takes the lock finds the fiber
+ * suspended, unless it was interrupted or woken without cause. False: that cannot be done here;
+ * nothing happened, and the lock is held.
+ */
+bool filch__park_leaving(uint32_t *lock);
+
 /* On fiber `me`: its next park would return at once. */
 static inline bool filch__park_is_over(const struct filch__fiber *me)
 {

@@ -114,6 +114,14 @@ static inline struct filch__runnable *take_ready(struct filch__worker *w)
     return filch__deque_take(&w->ready);
 }
 
+struct filch__runnable *filch__worker_pick_ready(struct filch__worker *w)
+{
+    if (filch__unlikely((w->tick + 1) % TURN == 0))
+        return NULL;
+    w->tick++;
+    return take_ready(w);
+}
+
 struct filch__runnable *filch__worker_pick(struct filch__worker *w)
 {
     struct filch__runnable *r = NULL;

@@ -46,6 +46,7 @@ struct filch__worker {
     struct filch__runnable *handoff;         /* what the next loop runs first */
     void (*hook)(struct filch__fiber *left); /* to be called for `left`: switch.h */
     struct filch__fiber *left;
+    uint32_t *left_lock;       /* held by `left`, for the hook to leave */
     struct filch__fiber *free; /* cache of fibers */
     uint32_t free_count;
     uint32_t beyond; /* fibers that came back to a cache that was full */
@@ -82,6 +83,8 @@ void filch__worker_loop(void *fiber);
 
 /* On w's thread: something of its own to run, or of the injector; NULL: nothing. Does not steal. */
 struct filch__runnable *filch__worker_pick(struct filch__worker *w);
+/* The same where it takes but a few steps: NULL: it would take more, or there is nothing. */
+struct filch__runnable *filch__worker_pick_ready(struct filch__worker *w);
 
 /* On w's thread: r and what follows it by next become ready here, where others can steal them. */
 void filch__worker_keep(struct filch__worker *w, struct filch__runnable *r);

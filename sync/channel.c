@@ -254,23 +254,30 @@ static int wait_on_thread(filch_channel *c, filch_future *f, filch_waiter *waite
     return filch_await(f);
 }
 
+static void settle_now(filch_channel *c)
+{
+    struct filch__channel_debt debt;
+    filch__channel_debt_begin(&debt);
+    filch__channel_settle(c, &debt);
+}
+
 int filch__channel_wait(filch_channel *c, filch_wait_queue *queue, filch_future *f,
                         filch_waiter *waiter, struct filch__fiber *me,
                         const struct filch__topic *topic)
 {
     struct filch__wait_node *node = filch__node_of(waiter);
-    struct filch__channel_debt debt;
     node->kind = FILCH__SOLE;
     if (filch__unlikely(!me))
         return wait_on_thread(c, f, waiter);
     filch_waker waker = filch__waker_of(me);
-    filch__channel_debt_begin(&debt);
     filch__waiters_append(queue, waiter, &waker);
-    if (filch__unlikely(c->rendezvous))
-        filch__channel_settle(c, &debt);
-    else
-        filch__channel_unlock(c);
-    int rc = filch__await_signal(me, &node->signal, topic, c);
+    int rc;
+    if (filch__likely(!c->rendezvous)) {
+        rc = filch__await_signal_leaving(me, &c->senders.guard, &node->signal, topic, c);
+    } else {
+        settle_now(c);
+        rc = filch__await_signal(me, &node->signal, topic, c);
+    }
     if (filch__unlikely(rc < 0) && leave(c, queue, waiter))
         return rc;
     return filch__likely(note(waiter) == FILCH__GRANTED) ? 0 : rc < 0 ? rc : -EPIPE;

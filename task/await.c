@@ -4,6 +4,7 @@
 #include "sched/look.h"
 #include "sched/os/clock.h"
 #include "sched/os/futex.h"
+#include "sched/os/spin.h"
 #include "task/alarm.h"
 #include "task/blame.h"
 #include "task/cycle.h"
@@ -92,15 +93,40 @@ int filch__await_suspended(struct filch__watch *watch, struct filch__fiber *me, 
     return rc;
 }
 
+/* The waits of one that has begun. */
+static inline int park_until_rung(const struct filch__signal *signal)
+{
+    int rc = 0;
+    while (rc == 0 && !filch__signal_rung(signal))
+        rc = filch__unlikely(filch_cancelled()) ? -ECANCELED : filch__park();
+    return rc;
+}
+
 int filch__await_signal(struct filch__fiber *me, const struct filch__signal *signal,
                         const struct filch__topic *topic, const void *on)
 {
     struct filch__strand strand;
-    int rc = 0;
     filch__wait_begin(&strand, me, topic, on);
-    while (rc == 0 && !filch__signal_rung(signal))
-        rc = filch__unlikely(filch_cancelled()) ? -ECANCELED : filch__park();
+    int rc = park_until_rung(signal);
     filch__wait_end(&strand);
+    return rc;
+}
+
+/* A strand enters its task, for which there is a lock too: not with the other one. */
+int filch__await_signal_leaving(struct filch__fiber *me, uint32_t *lock,
+                                const struct filch__signal *signal,
+                                const struct filch__topic *topic, const void *on)
+{
+    const struct filch_handle *t = me->task;
+    if (filch__unlikely(t && filch__load_relaxed(&t->fiber) != me)) {
+        filch__spin_unlock(lock);
+        return filch__await_signal(me, signal, topic, on);
+    }
+    filch__fiber_begin_wait(me, topic, on);
+    if (filch__unlikely(filch_cancelled() || !filch__park_leaving(lock)))
+        filch__spin_unlock(lock);
+    int rc = park_until_rung(signal);
+    filch__fiber_end_wait(me);
     return rc;
 }
 

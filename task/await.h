@@ -29,6 +29,11 @@ int filch__await(struct filch__watch *watch, struct filch__fiber *me, int64_t de
 int filch__await_signal(struct filch__fiber *me, const struct filch__signal *signal,
                         const struct filch__topic *topic, const void *on);
 
+/* The same with a spin lock, under which it was armed and will be fired, and which it leaves. */
+int filch__await_signal_leaving(struct filch__fiber *me, uint32_t *lock,
+                                const struct filch__signal *signal,
+                                const struct filch__topic *topic, const void *on);
+
 /* The rest of it, for a fiber whose first poll was in vain; polled: me->parks before that. */
 int filch__await_suspended(struct filch__watch *watch, struct filch__fiber *me, uint32_t polled,
                            int64_t deadline);

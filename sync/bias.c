@@ -3,12 +3,13 @@
 
 #include "sched/os/spin.h"
 
-_Alignas(FILCH__HOLDER_ALIGN) struct filch__holder filch__bias_nobody;
-uint32_t filch__bias_ending;
+#include <pthread.h>
 
-/* The list of those that are ENDING with a holder. */
-static uint32_t lock;
-static filch_mutex *ending;
+_Alignas(FILCH__HOLDER_ALIGN) struct filch__holder filch__bias_nobody;
+struct filch__bias_list filch__bias_lists[FILCH__BIAS_LISTS];
+
+/* Stands at the end of a list, and in those that have been in one: no `ending_next` is NULL again. */
+static filch_mutex last;
 
 static bool has_holder(const filch_mutex *m)
 {
@@ -16,49 +17,62 @@ static bool has_holder(const filch_mutex *m)
     return bias != 0 && !(bias & FILCH__BIAS_COUNTS);
 }
 
-/* With the lock. */
-static filch_mutex **find(const filch_mutex *m)
+/* With the lock. True: it was in the list, and nobody has it. */
+static bool take_out(struct filch__bias_list *list, filch_mutex *m)
 {
-    filch_mutex **at = &ending;
-    while (*at && *at != m)
+    filch_mutex **at = &list->first;
+    while (*at && *at != &last && *at != m)
         at = &(*at)->ending_next;
-    return at;
-}
-
-/* With the lock, of one in the list. */
-static bool take_out(filch_mutex **at)
-{
-    filch_mutex *m = *at;
-    if (has_holder(m))
+    if (*at != m || has_holder(m))
         return false;
     *at = m->ending_next;
+    filch__store_relaxed(&m->ending_next, &last);
     filch__store_relaxed(&m->bias, FILCH__BIAS_OVER);
-    filch__store_relaxed(&filch__bias_ending, filch__bias_ending - 1);
+    filch__store_relaxed(&list->count, list->count - 1);
     return true;
 }
 
 bool filch__bias_left(filch_mutex *m)
 {
-    filch__spin_lock(&lock);
-    filch_mutex **at = find(m);
-    bool mine = *at && take_out(at);
-    filch__spin_unlock(&lock);
+    struct filch__bias_list *list = filch__bias_list_of(m);
+    filch__spin_lock(&list->lock);
+    bool mine = take_out(list, m);
+    filch__spin_unlock(&list->lock);
     return mine;
 }
 
 bool filch__bias_end(filch_mutex *m)
 {
-    filch__spin_lock(&lock);
+    struct filch__bias_list *list = filch__bias_list_of(m);
+    filch__spin_lock(&list->lock);
     uint64_t state = filch__load_acquire(&m->state);
     if (state & FILCH__BIASED) { /* which changes with the lock alone */
-        m->ending_next = ending;
-        ending = m;
-        filch__store_relaxed(&filch__bias_ending, filch__bias_ending + 1);
+        filch__store_relaxed(&m->ending_next, list->first ? list->first : &last);
+        list->first = m;
+        filch__store_relaxed(&list->count, list->count + 1);
         (void)filch__exchange_acq_rel(&m->state, FILCH__BIAS_ENDING);
         filch__barrier_heavy();
     }
-    filch_mutex **at = find(m);
-    bool mine = *at && take_out(at);
-    filch__spin_unlock(&lock);
+    bool mine = take_out(list, m);
+    filch__spin_unlock(&list->lock);
     return mine;
+}
+
+/* ---- fork(2): the lists are whole in the child ---- */
+
+static void before_fork(void)
+{
+    for (int i = 0; i < FILCH__BIAS_LISTS; i++)
+        filch__spin_lock(&filch__bias_lists[i].lock);
+}
+
+static void after_fork(void)
+{
+    for (int i = 0; i < FILCH__BIAS_LISTS; i++)
+        filch__spin_unlock(&filch__bias_lists[i].lock);
+}
+
+__attribute__((constructor)) static void listen(void)
+{
+    pthread_atfork(before_fork, after_fork, after_fork);
 }

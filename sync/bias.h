@@ -9,7 +9,7 @@
  * Only that thread's loads and stores change 0 to a holder, and only the holder, on whichever thread
  * it runs by then, changes it back.
  *     take     T1: bias = me          light barrier   T2: load state; not as it was: withdraw, bias = OVER
- *     leave    L1: bias = 0           light barrier   L2: load filch__bias_ending
+ *     leave    L1: bias = 0           light barrier   L2: load the count of those ENDING
  *     revoke   R1: ending + 1, state = ENDING   heavy barrier   R2: load bias
  * Either T2 sees R1, or R2 sees T1; either L2 sees R1, or R2 sees L1. Where R2 finds a holder, the
  * mutex stays ENDING, is in a list of all such, and is waited for as if somebody had it; who leaves
@@ -17,8 +17,10 @@
  * has it, as ENDING, and releases it like any other.
  *
  * After L1 nothing of the mutex is touched, unless it is found in the list, where it is only while
- * it is ENDING: so the next to have it may free its memory. `bias` is OVER in the end, so that what
- * a thread stores late, between a revocation and its T2, does no harm: nobody looks at it any more.
+ * it is ENDING: so the next to have it may free its memory. `ending_next` says for ever that there
+ * was a bias, so that there is no second: what a thread stores late, between a revocation and its
+ * T2, does no harm, for nobody uses the word any more. The lists, by address, have counts and locks of
+ * their own, lest one that is held for long be in the way of all.
  *
  * Before there is a bias the word counts: a thread with COUNTS set, and how often it took the mutex.
  */
@@ -42,8 +44,27 @@
 extern struct filch__holder filch__bias_nobody;
 #define FILCH__BIAS_ENDING ((uint64_t)(uintptr_t)&filch__bias_nobody)
 
-/* How many are ENDING with a holder. */
-extern uint32_t filch__bias_ending;
+/* A list of those that are ENDING with a holder. */
+struct filch__bias_list {
+    uint32_t count;
+    uint32_t lock;
+    filch_mutex *first;
+};
+enum { FILCH__BIAS_LISTS = 64 };
+extern struct filch__bias_list filch__bias_lists[FILCH__BIAS_LISTS];
+
+static inline struct filch__bias_list *filch__bias_list_of(const filch_mutex *m)
+{
+    uint64_t hash = (uint64_t)(uintptr_t)m * UINT64_C(0x9e3779b97f4a7c15);
+    return &filch__bias_lists[hash >> 58];
+}
+_Static_assert(FILCH__BIAS_LISTS == 1 << (64 - 58), "hash");
+
+/* One of them may be the mutex that was left, which may be gone. */
+static inline bool filch__bias_may_end(const filch_mutex *m)
+{
+    return filch__unlikely(filch__load_relaxed(&filch__bias_list_of(m)->count));
+}
 
 /* Ends the bias, if there is one. True: the caller has the mutex, as ENDING. Any thread. */
 __attribute__((warn_unused_result)) bool filch__bias_end(filch_mutex *m);
@@ -66,8 +87,8 @@ filch__bias_take(filch_mutex *m, uint64_t me, uint64_t state)
         return FILCH__BIAS_TAKEN;
     filch__store_release(&m->bias, FILCH__BIAS_OVER);
     filch__barrier_light();
-    return filch__load_relaxed(&filch__bias_ending) && filch__bias_left(m) ? FILCH__BIAS_GOT_ENDING
-                                                                           : FILCH__BIAS_NOT_TAKEN;
+    return filch__bias_may_end(m) && filch__bias_left(m) ? FILCH__BIAS_GOT_ENDING
+                                                         : FILCH__BIAS_NOT_TAKEN;
 }
 
 /* The caller has it by bias. */
@@ -81,14 +102,14 @@ __attribute__((warn_unused_result)) static inline bool filch__bias_leave(filch_m
 {
     filch__store_release(&m->bias, 0);
     filch__barrier_light();
-    return filch__unlikely(filch__load_relaxed(&filch__bias_ending)) && filch__bias_left(m);
+    return filch__bias_may_end(m) && filch__bias_left(m);
 }
 
 /* By who has taken it otherwise, on that thread. */
 static inline void filch__bias_count(filch_mutex *m, uint64_t thread)
 {
     uint64_t bias = filch__load_relaxed(&m->bias);
-    if (bias == FILCH__BIAS_OVER)
+    if (bias == FILCH__BIAS_OVER || filch__load_relaxed(&m->ending_next))
         return;
     if ((bias & ~(uint64_t)FILCH__BIAS_COUNT) != (FILCH__BIAS_COUNTS | thread))
         filch__store_relaxed(&m->bias, FILCH__BIAS_COUNTS | thread);

@@ -95,14 +95,28 @@ static int begin(filch_condition_future *f, const filch_waker *waker)
     return rc;
 }
 
-static int poll_first(filch_condition_future *f, const filch_waker *waker)
+/* True: it was told, and has taken note, but for one told alone, who may have to pass that on. */
+static bool look(filch_condition_future *f, const filch_waker *waker)
 {
     filch_condition *c = f->condition;
-    if (!c || !f->mutex)
+    if (filch__waiter_look(&c->queue, &f->waiter, waker) != FILCH__GRANTED)
+        return false;
+    filch__waiter_reset(&f->waiter);
+    if (filch__crowd_alone(&f->waiter))
+        return true;
+    filch__waiters_lock(&c->queue);
+    --c->leaving;
+    filch__waiters_unlock(&c->queue);
+    return true;
+}
+
+static int poll_first(filch_condition_future *f, const filch_waker *waker)
+{
+    if (!f->condition || !f->mutex)
         return -EINVAL;
     if (filch__waiter_is_nowhere(&f->waiter))
         return begin(f, waker);
-    return filch__crowd_look(&c->queue, &c->leaving, &f->waiter, waker) ? 0 : FILCH_PENDING;
+    return look(f, waker) ? 0 : FILCH_PENDING;
 }
 
 /* ---- the second ---- */
@@ -110,8 +124,17 @@ static int poll_first(filch_condition_future *f, const filch_waker *waker)
 /* The result of a lock. The notification is used up where the mutex was taken. */
 static int end(filch_condition_future *f, int locked)
 {
-    if (locked != 0 && locked != -EOWNERDEAD && filch__crowd_alone(&f->waiter))
-        (void)filch_condition_notify_one(f->condition);
+    filch_condition *c = f->condition;
+    struct filch__wakes wakes;
+    filch__wakes_begin(&wakes);
+    if (!filch__crowd_alone(&f->waiter))
+        return locked;
+    filch__waiters_lock(&c->queue);
+    --c->leaving;
+    if (locked != 0 && locked != -EOWNERDEAD)
+        tell_one(c, &wakes);
+    filch__waiters_unlock(&c->queue);
+    filch__wakes_run(&wakes);
     return locked;
 }
 
@@ -190,9 +213,9 @@ int filch_condition_wait_until(filch_condition *c, filch_mutex *m, int64_t deadl
     if (!f.lock.mutex)
         return rc;
     int locked = lock_again(m);
-    if (locked == 0)
-        return rc;
-    return rc == 0 ? end(&f, locked) : locked;
+    if (rc == 0)
+        (void)end(&f, locked);
+    return locked == 0 ? rc : locked;
 }
 
 int filch_condition_wait(filch_condition *c, filch_mutex *m)

@@ -239,8 +239,6 @@ int filch_mutex_destroy(filch_mutex *m)
     filch__waiters_lock(&m->queue);
     uint64_t state = filch__load_acquire(&m->state), owner = filch__mutex_owner(state);
     bool idle = !m->queue.first && (owner == 0 || owner == FILCH__MUTEX_RUINED);
-    if (idle)
-        filch__store_relaxed(&m->bias, FILCH__BIAS_OVER);
     idle = idle && filch__cas_acq_rel(&m->state, &state, 0);
     filch__waiters_unlock(&m->queue);
     return idle ? 0 : -EBUSY;

@@ -50,8 +50,8 @@ enum { CALM_READS = 16, UNCOUNTED_READS = 1024 };
 
 _Static_assert(sizeof(struct filch__held) <= sizeof((filch_rwlock *)0)->held, "held");
 
-/* Owns those that are beyond recovery. */
-static struct filch__holder nobody;
+/* Own those that are beyond recovery, and those let in that have not polled since. */
+static struct filch__holder nobody, somebody;
 
 static struct filch__held *held_of(filch_rwlock *l)
 {
@@ -148,7 +148,7 @@ static bool serve(filch_rwlock *l, struct filch__wakes *wakes)
             return true;
         }
         if (node->kind == WRITES)
-            write_in(l, (struct filch__holder *)(uintptr_t)node->count);
+            write_in(l, &somebody);
         else
             l->readers++;
         filch__waiters_tell_first(&l->queue, FILCH__GRANTED, wakes);
@@ -160,7 +160,8 @@ static bool serve(filch_rwlock *l, struct filch__wakes *wakes)
 static void serve_more(filch_rwlock *l, bool more)
 {
     while (filch__unlikely(more)) {
-        struct filch__wakes wakes = {.count = 0};
+        struct filch__wakes wakes;
+        filch__wakes_begin(&wakes);
         filch__waiters_lock(&l->queue);
         l->passing--;
         more = serve(l, &wakes);
@@ -171,7 +172,8 @@ static void serve_more(filch_rwlock *l, bool more)
 
 static __attribute__((noinline)) void leave_to_queue(filch_rwlock *l)
 {
-    struct filch__wakes wakes = {.count = 0};
+    struct filch__wakes wakes;
+    filch__wakes_begin(&wakes);
     bool more = serve(l, &wakes);
     filch__waiters_unlock(&l->queue);
     filch__wakes_run(&wakes);
@@ -222,7 +224,6 @@ static int enter_or_enqueue(filch_rwlock_future *f, struct filch__holder *me, ui
     int rc = enter(l, me, kind);
     if (rc == -EBUSY) {
         filch__node_of(&f->waiter)->kind = kind;
-        filch__node_of(&f->waiter)->count = (uint64_t)(uintptr_t)me;
         filch__waiters_append(&l->queue, &f->waiter, waker);
         rc = FILCH_PENDING;
     }
@@ -230,7 +231,7 @@ static int enter_or_enqueue(filch_rwlock_future *f, struct filch__holder *me, ui
     return entered(l, me, kind, rc);
 }
 
-/* It is in; for writing perhaps as whoever polled before. */
+/* It is in; for writing only now it is known who that is. */
 static int accept(filch_rwlock_future *f, struct filch__holder *me)
 {
     filch_rwlock *l = f->lock;
@@ -272,9 +273,10 @@ static void drop_rwlock(filch_future *self)
 {
     filch_rwlock_future *f = (filch_rwlock_future *)(void *)self;
     filch_rwlock *l = f->lock;
-    struct filch__wakes wakes = {.count = 0};
+    struct filch__wakes wakes;
     if (!l || filch__waiter_is_nowhere(&f->waiter))
         return;
+    filch__wakes_begin(&wakes);
     enum filch__place place = filch__waiter_leave(&l->queue, &f->waiter);
     if (place == FILCH__GRANTED && filch__node_of(&f->waiter)->kind == WRITES)
         set_owner(l, NULL);
@@ -391,6 +393,23 @@ static int check_owner(filch_rwlock *l, struct filch__holder **me)
     return *me && filch__load_relaxed(&l->owner) == (void *)*me ? 0 : -EPERM;
 }
 
+/* By the owner, with the guard, which it leaves. Who is told so may free it. */
+static void ruin(filch_rwlock *l)
+{
+    for (bool more = true; more;) {
+        struct filch__wakes wakes;
+        filch__wakes_begin(&wakes);
+        while ((more = l->queue.first) && !filch__wakes_full(&wakes))
+            filch__waiters_tell_first(&l->queue, FILCH__REFUSED, &wakes);
+        if (!more)
+            set_owner(l, &nobody);
+        filch__waiters_unlock(&l->queue);
+        filch__wakes_run(&wakes);
+        if (more)
+            filch__waiters_lock(&l->queue);
+    }
+}
+
 int filch_rwlock_write_unlock(filch_rwlock *l)
 {
     struct filch__holder *me;
@@ -399,11 +418,12 @@ int filch_rwlock_write_unlock(filch_rwlock *l)
         return rc;
     filch__holder_remove(me, held_of(l));
     filch__waiters_lock(&l->queue);
-    bool ruined = l->broken;
-    set_owner(l, ruined ? &nobody : NULL);
+    if (filch__unlikely(l->broken)) {
+        ruin(l);
+        return 0;
+    }
+    set_owner(l, NULL);
     leave(l);
-    if (filch__unlikely(ruined))
-        filch__waiters_tell_all(&l->queue, FILCH__REFUSED);
     return 0;
 }
 

@@ -66,7 +66,8 @@ static bool serve(filch_semaphore *s, uint64_t *rest, struct filch__wakes *wakes
 /* Serves, if there is a queue, as many as can be woken at once. */
 static bool serve_some(filch_semaphore *s, uint64_t *rest)
 {
-    struct filch__wakes wakes = {.count = 0};
+    struct filch__wakes wakes;
+    filch__wakes_begin(&wakes);
     filch__waiters_lock(&s->queue);
     bool more = s->queue.first && serve(s, rest, &wakes);
     filch__waiters_unlock(&s->queue);
@@ -132,11 +133,12 @@ static void drop_semaphore(filch_future *self)
 {
     filch_semaphore_future *f = (filch_semaphore_future *)(void *)self;
     filch_semaphore *s = f->semaphore;
-    struct filch__wakes wakes = {.count = 0};
+    struct filch__wakes wakes;
     uint64_t none = 0;
     bool more = false;
     if (!s || filch__waiter_is_nowhere(&f->waiter))
         return;
+    filch__wakes_begin(&wakes);
     bool granted = filch__waiter_leave(&s->queue, &f->waiter) == FILCH__GRANTED;
     if (granted)
         s->promised--;

@@ -224,7 +224,7 @@ static void arrive(struct model *m, struct entry *e, struct actor *who, bool tri
         model_enter(m, e);
     } else if (tries) {
         CHECK(who->rc == -EBUSY);
-    } else if (m->owner && m->owner->who == who) { /* or it was granted to a future of its own */
+    } else if (m->owner && m->owner->who == who && m->owner->state == HAS) {
         CHECK(who->rc == -EDEADLK);
     } else {
         CHECK(who->rc == FILCH_PENDING);

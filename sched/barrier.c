@@ -3,8 +3,13 @@
 
 bool filch__asymmetric;
 
-void filch__barrier_init_process(void)
+/* When the library is loaded, before threads use it: mutexes do so without a runtime. */
+__attribute__((constructor)) void filch__barrier_init_process(void)
 {
+    static bool done;
+    if (done)
+        return;
+    done = true;
 #if !defined(FILCH_NO_MEMBARRIER)
     filch__asymmetric = filch__membarrier_available();
 #endif

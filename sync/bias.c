@@ -2,6 +2,7 @@
 #include "sync/bias.h"
 
 #include "sched/os/spin.h"
+#include "task/holder.h"
 
 #include <pthread.h>
 
@@ -58,12 +59,17 @@ bool filch__bias_end(filch_mutex *m)
     return mine;
 }
 
-/* ---- fork(2): the lists are whole in the child ---- */
+/* ---- fork(2) ---- */
+
+/* Who forks: whose mutexes alone are left again in the child. */
+static const struct filch__holder *forker;
 
 static void before_fork(void)
 {
+    const struct filch__fiber *fiber = filch__fiber_current();
     for (int i = 0; i < FILCH__BIAS_LISTS; i++)
         filch__spin_lock(&filch__bias_lists[i].lock);
+    forker = !fiber ? filch__holder_place() : fiber->guest ? fiber->guest : &fiber->holder;
 }
 
 static void after_fork(void)
@@ -72,7 +78,36 @@ static void after_fork(void)
         filch__spin_unlock(&filch__bias_lists[i].lock);
 }
 
-__attribute__((constructor)) static void listen(void)
+/* The others' may be on stacks that the child will use for other things: what has a holder stays
+ * ENDING for ever, as it would be held for ever; what was just left is free. */
+static void forget_others(struct filch__bias_list *list)
 {
-    pthread_atfork(before_fork, after_fork, after_fork);
+    filch_mutex **at = &list->first;
+    while (*at && *at != &last) {
+        filch_mutex *m = *at;
+        if (filch__bias_has(m, (uint64_t)(uintptr_t)forker)) {
+            at = &m->ending_next;
+            continue;
+        }
+        *at = m->ending_next;
+        m->ending_next = &last;
+        list->count--;
+        if (!has_holder(m))
+            m->state &= ~FILCH__BIAS_ENDING;
+        if (!has_holder(m))
+            m->bias = FILCH__BIAS_OVER;
+    }
+}
+
+static void in_child(void)
+{
+    for (int i = 0; i < FILCH__BIAS_LISTS; i++)
+        forget_others(&filch__bias_lists[i]);
+    after_fork();
+}
+
+/* Early, so that what a program has registered runs before this, and may use mutexes. */
+__attribute__((constructor(101))) static void listen(void)
+{
+    pthread_atfork(before_fork, after_fork, in_child);
 }

@@ -29,6 +29,7 @@
 
 #include "sched/barrier.h"
 #include "sched/holder.h"
+#include "sched/os/chaos.h"
 
 #include <filch/mutex.h>
 
@@ -81,8 +82,10 @@ filch__bias_take(filch_mutex *m, uint64_t me, uint64_t state)
 {
     if (filch__load_acquire(&m->bias) != 0) /* the release of L1 */
         return FILCH__BIAS_NOT_TAKEN;
+    filch__chaos_pause();
     filch__store_relaxed(&m->bias, me);
     filch__barrier_light();
+    filch__chaos_pause();
     if (filch__likely(filch__load_acquire(&m->state) == state))
         return FILCH__BIAS_TAKEN;
     filch__store_release(&m->bias, FILCH__BIAS_OVER);
@@ -102,6 +105,7 @@ __attribute__((warn_unused_result)) static inline bool filch__bias_leave(filch_m
 {
     filch__store_release(&m->bias, 0);
     filch__barrier_light();
+    filch__chaos_pause();
     return filch__bias_may_end(m) && filch__bias_left(m);
 }
 

@@ -118,7 +118,7 @@ static int try(filch_once *o, uint64_t id, bool wait)
     for (;;) {
         if (state == DONE)
             return 0;
-        if (owner_of(state) == id)
+        if (owner_of(state) == id && !(state & HANDED))
             return -EDEADLK;
         if (state && (!wait || state & WAITED))
             return FILCH_PENDING;

@@ -103,7 +103,9 @@ static void unbias(filch_rwlock *l)
 static void read_in(filch_rwlock *l)
 {
     l->readers++;
-    if (++l->calm >= CALM_READS && !l->broken)
+    if (l->calm < CALM_READS)
+        l->calm++;
+    if (l->calm == CALM_READS && !l->broken)
         filch__store_release(&l->biased, 1);
 }
 

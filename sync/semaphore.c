@@ -140,15 +140,15 @@ static void drop_semaphore(filch_future *self)
         return;
     filch__wakes_begin(&wakes);
     bool granted = filch__waiter_leave(&s->queue, &f->waiter) == FILCH__GRANTED;
-    if (granted)
+    if (granted) {
         s->promised--;
-    else /* those behind may want less */
+        (void)filch__add_acq_rel(&s->state, wanted(&f->waiter));
+    }
+    if (!granted || s->queue.first) /* those behind may have enough, or want less */
         more = serve(s, &none, &wakes);
     filch__waiter_left(&s->queue, &f->waiter, &wakes);
     while (more)
         more = serve_some(s, &none);
-    if (granted)
-        give(s, wanted(&f->waiter));
 }
 
 FILCH_API const filch_future_ops filch_semaphore_future_ops = {"a semaphore", poll_semaphore,

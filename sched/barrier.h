@@ -15,7 +15,8 @@
 
 #include "sched/os/membarrier.h"
 
-/* Immutable after filch__barrier_init_process. */
+/* Immutable after filch__barrier_init_process; false before, when there are fences, which go with
+ * either. */
 extern bool filch__asymmetric;
 
 /* Before any runtime exists; idempotent. */
@@ -23,7 +24,7 @@ void filch__barrier_init_process(void);
 
 static inline void filch__barrier_light(void)
 {
-    if (filch__likely(filch__asymmetric))
+    if (filch__likely(filch__load_relaxed(&filch__asymmetric)))
         filch__fence_compiler();
     else
         filch__fence_seq_cst();
@@ -31,7 +32,7 @@ static inline void filch__barrier_light(void)
 
 static inline void filch__barrier_heavy(void)
 {
-    if (filch__likely(filch__asymmetric))
+    if (filch__likely(filch__load_relaxed(&filch__asymmetric)))
         filch__membarrier();
     else
         filch__fence_seq_cst();

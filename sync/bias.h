@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bias: a mutex that one thread has taken so many times in a row, while nobody waited, belongs to
- * it from then on: what that thread runs takes and leaves it by plain stores. The first other one
- * that comes pays a heavy barrier, and ends the bias of this mutex for ever. (After the biased and
- * quickly reacquirable locks of Kawachiya et al., OOPSLA 2002, and Dice et al., 2003.)
+ * it from then on, once there is a runtime: what that thread runs takes and leaves it by plain
+ * stores. The first other one that comes pays a heavy barrier, and ends the bias of this mutex for
+ * ever. (After the biased and quickly reacquirable locks of Kawachiya et al., OOPSLA 2002, and Dice
+ * et al., 2003.)
  *
  * The mutex's state is BIASED | thread, and `bias` says who has it: 0, or the address of a holder.
  * Only that thread's loads and stores change 0 to a holder, and only the holder, on whichever thread
@@ -126,7 +127,8 @@ static inline void filch__bias_count(filch_mutex *m, uint64_t thread)
 static inline bool filch__bias_begin(filch_mutex *m, uint64_t me, uint64_t thread)
 {
     uint64_t count = FILCH__BIAS_COUNTS | thread | FILCH__BIAS_COUNT;
-    if (filch__likely(filch__load_relaxed(&m->bias) != count) || !filch__asymmetric)
+    if (filch__likely(filch__load_relaxed(&m->bias) != count) ||
+        !filch__load_relaxed(&filch__asymmetric))
         return false;
     filch__store_relaxed(&m->bias, 0);
     if (filch__cas_acq_rel(&m->state, &me, FILCH__BIASED | thread))

@@ -105,7 +105,7 @@ static void read_in(filch_rwlock *l)
     l->readers++;
     if (l->calm < CALM_READS)
         l->calm++;
-    if (l->calm == CALM_READS && !l->broken)
+    if (l->calm >= CALM_READS && !l->broken)
         filch__store_release(&l->biased, 1);
 }
 

@@ -9,6 +9,7 @@
 #include "task/blame.h"
 #include "task/stackless.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -184,11 +185,28 @@ void filch__cycle_leave(struct filch__cycle *c)
     c->entered = false;
 }
 
+/* ---- fork(2): not while somebody has the lock ---- */
+
+static void before_fork(void)
+{
+    filch__spin_lock(&lock);
+}
+
+static void after_fork(void)
+{
+    filch__spin_unlock(&lock);
+}
+
 void filch__cycle_forget(void)
 {
     for (int i = 0; i < BUCKETS; i++)
         buckets[i] = NULL;
-    filch__store_relaxed(&lock, 0);
+}
+
+/* Early, so that it is the last that is taken and the first that is left. */
+__attribute__((constructor(101))) static void listen(void)
+{
+    pthread_atfork(before_fork, after_fork, after_fork);
 }
 
 #endif

@@ -6,6 +6,8 @@
 #include "sched/os/thread.h"
 #include "task/holder.h"
 
+#include <pthread.h>
+
 static uint32_t lock;
 static struct filch__link entered = {.next = &entered, .prev = &entered}; /* newest first */
 static uint64_t serials;
@@ -51,8 +53,25 @@ void filch__outside_unlock(void)
     filch__spin_unlock(&lock);
 }
 
+/* ---- fork(2): not while somebody has the lock ---- */
+
+static void before_fork(void)
+{
+    filch__spin_lock(&lock);
+}
+
+static void after_fork(void)
+{
+    filch__spin_unlock(&lock);
+}
+
 void filch__outside_forget(void)
 {
     filch__link_init(&entered);
-    filch__store_relaxed(&lock, 0);
+}
+
+/* Early, so that it is the last that is taken and the first that is left. */
+__attribute__((constructor(101))) static void listen(void)
+{
+    pthread_atfork(before_fork, after_fork, after_fork);
 }

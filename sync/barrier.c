@@ -59,13 +59,12 @@ static void drop_barrier(filch_future *self)
 {
     filch_barrier_future *f = (filch_barrier_future *)(void *)self;
     filch_barrier *b = f->barrier;
-    static const struct filch__wakes none = {.count = 0};
     if (!b || filch__waiter_is_nowhere(&f->waiter))
         return;
     if (!filch__crowd_leave(&b->queue, &b->leaving, &f->waiter) &&
         filch__node_of(&f->waiter)->count == b->round)
         b->arrived--;
-    filch__waiter_left(&b->queue, &f->waiter, &none);
+    filch__waiter_left(&b->queue, &f->waiter, &filch__wakes_none);
 }
 
 FILCH_API const filch_future_ops filch_barrier_future_ops = {"a barrier", poll_barrier,

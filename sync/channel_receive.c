@@ -172,12 +172,11 @@ static int poll_closed(filch_future *self, const filch_waker *waker)
 static void drop_closed(filch_future *self)
 {
     filch_channel_closed_future *f = (filch_channel_closed_future *)(void *)self;
-    static const struct filch__wakes none = {.count = 0};
     if (!f->channel || filch__waiter_is_nowhere(&f->waiter))
         return;
     uint32_t *guard = &f->channel->senders.guard;
     (void)filch__waiter_leave_under(guard, &f->channel->watchers, &f->waiter);
-    filch__waiter_left_under(guard, &f->waiter, &none);
+    filch__waiter_left_under(guard, &f->waiter, &filch__wakes_none);
 }
 
 FILCH_API const filch_future_ops filch_channel_closed_future_ops = {"the end of a channel",

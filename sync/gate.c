@@ -40,12 +40,11 @@ int filch__gate_poll(const struct filch__gate *g, filch_waiter *w, const filch_w
 
 void filch__gate_drop(const struct filch__gate *g, filch_waiter *w)
 {
-    static const struct filch__wakes none = {.count = 0};
     if (filch__waiter_is_nowhere(w))
         return;
     if (!filch__crowd_leave(g->queue, g->leaving, w) && !g->queue->first)
         (void)filch__and_acq_rel(g->state, ~(uint64_t)FILCH__GATE_WAITED);
-    filch__waiter_left(g->queue, w, &none);
+    filch__waiter_left(g->queue, w, &filch__wakes_none);
 }
 
 int filch__gate_destroy(const struct filch__gate *g, uint64_t state)

@@ -136,8 +136,7 @@ static void ruin(filch_mutex *m)
         struct filch__wakes wakes;
         filch__wakes_begin(&wakes);
         filch__waiters_lock(&m->queue);
-        while ((more = m->queue.first) && !filch__wakes_full(&wakes))
-            filch__waiters_tell_first(&m->queue, FILCH__REFUSED, &wakes);
+        more = filch__waiters_tell_some(&m->queue, FILCH__REFUSED, &wakes);
         if (!more)
             filch__store_release(&m->state, FILCH__MUTEX_RUINED);
         filch__waiters_unlock(&m->queue);

@@ -42,11 +42,10 @@ static inline int filch__news_answer(filch_wait_queue *q, filch_waiter *w, const
 static inline void filch__news_leave(filch_wait_queue *q, uint32_t *leaving, filch_waiter *w,
                                      uint32_t *count)
 {
-    static const struct filch__wakes none = {.count = 0};
     (void)filch__crowd_leave(q, leaving, w);
     if (count)
         --*count;
-    filch__waiter_left(q, w, &none);
+    filch__waiter_left(q, w, &filch__wakes_none);
 }
 
 #endif

@@ -172,13 +172,12 @@ static void drop_once(filch_future *self)
 {
     filch_once_future *f = (filch_once_future *)(void *)self;
     filch_once *o = f->once;
-    static const struct filch__wakes none = {.count = 0};
     if (!o || filch__waiter_is_nowhere(&f->waiter))
         return;
     bool told = filch__crowd_leave(&o->queue, &o->leaving, &f->waiter);
     if (!told && !o->queue.first)
         (void)filch__and_acq_rel(&o->state, ~(uint64_t)WAITED);
-    filch__waiter_left(&o->queue, &f->waiter, &none);
+    filch__waiter_left(&o->queue, &f->waiter, &filch__wakes_none);
     if (told && filch__crowd_alone(&f->waiter))
         end(o, false);
 }

@@ -193,11 +193,10 @@ static int answer(filch_oneshot *o, filch_wait_queue *q, filch_waiter *w, const 
 
 static void leave(filch_oneshot *o, filch_wait_queue *q, filch_waiter *w)
 {
-    static const struct filch__wakes none = {.count = 0};
     if (filch__waiter_is_nowhere(w))
         return;
     (void)filch__waiter_leave_under(&o->receiver.guard, q, w);
-    filch__waiter_left_under(&o->receiver.guard, w, &none);
+    filch__waiter_left_under(&o->receiver.guard, w, &filch__wakes_none);
 }
 
 static int poll_receive(filch_future *self, const filch_waker *waker)

@@ -401,8 +401,7 @@ static void ruin(filch_rwlock *l)
     for (bool more = true; more;) {
         struct filch__wakes wakes;
         filch__wakes_begin(&wakes);
-        while ((more = l->queue.first) && !filch__wakes_full(&wakes))
-            filch__waiters_tell_first(&l->queue, FILCH__REFUSED, &wakes);
+        more = filch__waiters_tell_some(&l->queue, FILCH__REFUSED, &wakes);
         if (!more)
             set_owner(l, &nobody);
         filch__waiters_unlock(&l->queue);

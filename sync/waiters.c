@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sync/waiters.h"
 
+const struct filch__wakes filch__wakes_none;
+
 static void change_waker(uint32_t *guard, struct filch__wait_node *node, const filch_waker *waker)
 {
     filch__spin_lock(guard);
@@ -39,22 +41,4 @@ void filch__waiter_left_under(uint32_t *guard, filch_waiter *w, const struct fil
     filch__spin_unlock(guard);
     filch__wakes_run(wakes);
     filch__signal_settle(&filch__node_of(w)->signal);
-}
-
-void filch__waiters_tell_all(filch_wait_queue *q, enum filch__place place)
-{
-    filch__waiters_lock(q);
-    uint32_t end = q->tickets;
-    bool more = true;
-    while (more) {
-        struct filch__wakes wakes;
-        filch__wakes_begin(&wakes);
-        while ((more = q->first && (int32_t)(filch__node_of(q->first)->ticket - end) < 0) &&
-               !filch__wakes_full(&wakes))
-            filch__waiters_tell_first(q, place, &wakes);
-        filch__waiters_unlock(q);
-        filch__wakes_run(&wakes);
-        if (more)
-            filch__waiters_lock(q);
-    }
 }

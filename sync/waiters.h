@@ -28,8 +28,7 @@ enum filch__place { FILCH__NOWHERE, FILCH__WAITING, FILCH__RUNG, FILCH__GRANTED,
 /* In the storage of a filch_waiter. */
 struct filch__wait_node {
     struct filch__signal signal;
-    uint32_t place;  /* under the guard, but see above */
-    uint32_t ticket; /* in the order of arrival, modulo 2^32; immutable while it waits */
+    uint32_t place; /* under the guard, but see above */
     /* Of what is waited for: what this one wants. */
     uint32_t kind;
     uint64_t count;
@@ -59,6 +58,8 @@ struct filch__wakes {
     uint32_t count;
     struct filch__after after[FILCH__WAKES];
 };
+
+extern const struct filch__wakes filch__wakes_none;
 
 /* None so far. The array stays as it is: it is larger than most need. */
 static inline void filch__wakes_begin(struct filch__wakes *wakes)
@@ -91,7 +92,7 @@ static inline void filch__waiters_append(filch_wait_queue *q, filch_waiter *w,
     else
         q->first = w;
     q->last = w;
-    node->ticket = q->tickets++;
+    q->arrivals++;
 }
 
 /* With the guard: out of the queue. */
@@ -131,6 +132,15 @@ static inline void filch__waiters_tell_first(filch_wait_queue *q, enum filch__pl
     filch_waiter *first = q->first;
     filch__waiters_remove(q, first);
     filch__waiters_tell(first, place, wakes);
+}
+
+/* The same of as many as can be woken at once. True: there are more. */
+static inline bool filch__waiters_tell_some(filch_wait_queue *q, enum filch__place place,
+                                            struct filch__wakes *wakes)
+{
+    while (q->first && !filch__wakes_full(wakes))
+        filch__waiters_tell_first(q, place, wakes);
+    return q->first;
 }
 
 /* With the guard, by the poll of a RUNG one for which there was nothing. */
@@ -207,8 +217,5 @@ static inline void filch__waiter_left(filch_wait_queue *q, filch_waiter *w,
 {
     filch__waiter_left_under(&q->guard, w, wakes);
 }
-
-/* Any thread: grants, or refuses, to all who wait now, and to none who comes later. */
-void filch__waiters_tell_all(filch_wait_queue *q, enum filch__place place);
 
 #endif

@@ -28,7 +28,7 @@ static inline void channel_end(filch_channel *c)
 static inline uint32_t arrivals(filch_channel *c, const filch_wait_queue *q)
 {
     filch__spin_lock(&c->senders.guard);
-    uint32_t count = q->tickets;
+    uint32_t count = q->arrivals;
     filch__spin_unlock(&c->senders.guard);
     return count;
 }

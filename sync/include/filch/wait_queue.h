@@ -18,7 +18,7 @@ typedef struct filch_waiter {
 typedef struct filch_wait_queue {
     filch_waiter *first, *last;
     uint32_t guard;
-    uint32_t tickets;
+    uint32_t arrivals;
 } filch_wait_queue;
 
 #define FILCH_WAITER \

@@ -37,6 +37,7 @@
 #include "sched/fiber/context.h"
 #include "sched/fiber/stack.h"
 #include "sched/holder.h"
+#include "sched/role.h"
 #include "sched/runnable.h"
 
 struct filch__worker;
@@ -93,6 +94,7 @@ struct filch__fiber {
 
     _Alignas(FILCH__HOLDER_ALIGN) struct filch__holder holder; /* (o) */
     struct filch__holder *guest; /* (o) not NULL: holds instead, a task without a stack */
+    struct filch__role role;     /* (o), and thieves copy `teamed` */
 
     struct filch__stack stack;        /* (o) map is NULL while it has none */
     size_t room;                      /* bytes of its stack */

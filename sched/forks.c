@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/forks.h"
 
-#include "sched/frames.h"
 #include "sched/idle.h"
 #include "sched/os/chaos.h"
 #include "sched/os/clock.h"
 #include "sched/os/die.h"
 #include "sched/os/reserve.h"
 #include "sched/runtime.h"
+#include "sched/strand.h"
 
 #include <errno.h>
 #include <string.h>
@@ -228,16 +228,9 @@ static struct filch__fiber *run_job(struct filch__fiber *victim, struct filch__s
     struct filch__fiber *me = filch__fiber_here();
     struct filch__frame *frame = filch__frame_of_job(victim, (uintptr_t)slot);
     filch__store_relaxed(&me->loot_slot, slot);
-    filch__fiber_set_task(me, victim->task, victim->cancelled);
-    if (filch__unlikely(frame != NULL)) {
-        filch__store_relaxed(&me->frame, frame);
-        filch__frames_restore(me, frame);
-    }
+    filch__strand_begin(me, victim->task, victim->cancelled, frame, victim->role.teamed);
     int rc = filch__load_relaxed(&slot->fn)(filch__load_relaxed(&slot->arg));
-    if (filch__unlikely(me->frame != frame))
-        filch__die_named("a forked job has returned with a scope, shield or binding open",
-                         filch__fiber_name ? filch__fiber_name(me->task) : NULL);
-    filch__fiber_clear_task(me);
+    filch__strand_end(me, frame);
     filch__store_relaxed(&me->loot_slot, NULL);
     filch__store_relaxed(&slot->arg, (void *)(intptr_t)rc);
     filch__chaos_nap();

@@ -86,7 +86,8 @@ static bool search(struct filch__worker *w, struct filch__work *work)
 static bool work_in_sight(struct filch__worker *w)
 {
     struct filch_runtime *rt = w->rt;
-    if (!filch__injector_empty(&rt->injector) || !filch__injector_empty(&w->inbox))
+    if (!filch__injector_empty(&rt->injector) || !filch__injector_empty(&w->inbox) ||
+        filch__load_relaxed(&rt->calls.wanted))
         return true;
     for (uint32_t i = 0; i < rt->worker_count; i++) {
         struct filch__worker *other = &rt->workers[i];

@@ -59,6 +59,7 @@ static void free_workers(filch_runtime *rt)
     for (uint32_t i = 0; i < rt->worker_count; i++)
         worker_clear(&rt->workers[i]);
     filch__free(rt->arena, rt->workers, rt->worker_count * sizeof *rt->workers, 64);
+    filch__seats_destroy(&rt->participants, rt->arena);
     pthread_mutex_destroy(&rt->clock_lock);
     pthread_mutex_destroy(&rt->reactor_lock);
     pthread_mutex_destroy(&rt->pool_lock);
@@ -115,10 +116,12 @@ static int build(filch_runtime *rt, const filch_options *opt, int workers)
     rt->worker_count = (uint32_t)workers;
     filch__blocks_init(rt);
     filch__roster_init(&rt->roster);
+    filch__calls_init(&rt->calls);
     pthread_mutex_init(&rt->clock_lock, NULL);
     pthread_mutex_init(&rt->reactor_lock, NULL);
     pthread_mutex_init(&rt->pool_lock, NULL);
-    int rc = 0;
+    int rc = filch__seats_init(&rt->participants, rt->arena, (uint32_t)workers,
+                               FILCH__PARTICIPANTS_MORE);
     for (int i = 0; i < workers && rc == 0; i++)
         rc = worker_init(rt, &rt->workers[i], (uint32_t)i);
     if (rc == 0)

@@ -9,6 +9,8 @@
 #ifndef FILCH_SCHED_RUNTIME_H
 #define FILCH_SCHED_RUNTIME_H
 
+#include "sched/calls.h"
+#include "sched/seats.h"
 #include "sched/worker.h"
 
 #include <pthread.h>
@@ -41,6 +43,9 @@ struct filch_runtime {
     struct filch__limbo *limbo;
     uint32_t ended;              /* all that was admitted has retired: see admission.h */
     struct filch__roster roster; /* of what threads outside have added */
+    struct filch__calls calls __attribute__((aligned(64)));
+    struct filch__seats participants; /* of loops */
+    uint32_t guests;                  /* threads outside that take part in loops and teams */
     /* Immutable. */
     uint32_t worker_count __attribute__((aligned(64)));
     struct filch__worker *workers;

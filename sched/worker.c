@@ -116,15 +116,22 @@ static inline struct filch__runnable *take_ready(struct filch__worker *w)
 
 struct filch__runnable *filch__worker_pick_ready(struct filch__worker *w)
 {
-    if (filch__unlikely((w->tick + 1) % TURN == 0))
+    if (filch__unlikely((w->tick + 1) % TURN == 0 || filch__load_relaxed(&w->rt->calls.urgent)))
         return NULL;
     w->tick++;
     return take_ready(w);
 }
 
+static inline struct filch__runnable *answer(struct filch__worker *w)
+{
+    return filch__load_relaxed(&w->rt->calls.wanted) ? filch__calls_answer(w, false) : NULL;
+}
+
 struct filch__runnable *filch__worker_pick(struct filch__worker *w)
 {
     struct filch__runnable *r = NULL;
+    if (filch__unlikely(filch__load_relaxed(&w->rt->calls.urgent)))
+        r = filch__calls_answer(w, true);
     if (filch__chaos_stray(w->rt->worker_count))
         w->tick |= TURN - 1;
     uint32_t tick = ++w->tick;
@@ -134,7 +141,10 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
         filch__store_relaxed(&w->clock, filch__now_coarse());
         if (tick % FAIRNESS == 0) {
             empty_injector(w);
-            r = filch__deque_take(&w->spawned);
+            if (!r)
+                r = answer(w);
+            if (!r)
+                r = filch__deque_take(&w->spawned);
         }
         if (tick % PATIENCE == 0)
             (void)filch__reactor_ask(w);
@@ -153,7 +163,7 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
         empty_injector(w);
         r = filch__deque_take(&w->ready);
     }
-    return r;
+    return r ? r : answer(w);
 }
 
 bool filch__worker_take_back_deep(struct filch__worker *w, struct filch__runnable *r,

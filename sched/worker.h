@@ -20,6 +20,7 @@
 #include <filch/runtime.h>
 
 struct filch__cache;
+struct filch__call;
 struct filch__spare;
 
 /* Written by the worker, read by anyone. */
@@ -42,8 +43,11 @@ struct filch__worker {
     /* Owner-only. */
     uint64_t random;
     uint32_t tick;
-    bool searching;                          /* counted in the runtime's searchers */
-    struct filch__runnable *handoff;         /* what the next loop runs first */
+    bool searching;                  /* counted in the runtime's searchers */
+    struct filch__runnable *handoff; /* what the next loop runs first */
+    struct filch__call *call;        /* that `answer`, its answer, is to run */
+    uint32_t call_number;
+    struct filch__runnable answer;
     void (*hook)(struct filch__fiber *left); /* to be called for `left`: switch.h */
     struct filch__fiber *left;
     uint32_t *left_lock;       /* held by `left`, for the hook to leave */
@@ -68,6 +72,10 @@ struct filch__worker {
     uint32_t index;
     filch__thread thread;
 };
+
+_Static_assert(offsetof(struct filch__worker, answer) % FILCH__LINE !=
+                   offsetof(struct filch__fiber, resume) % FILCH__LINE,
+               "see filch__fiber_is_resume");
 
 /* The worker of the calling thread, or NULL. */
 static inline struct filch__worker *filch__worker_current(void)

@@ -80,7 +80,7 @@ void filch__cleanup_run(void **list, uint32_t *lock, filch_runtime *rt)
 int filch_defer(void (*fn)(void *arg), void *arg)
 {
     struct filch_handle *t = filch__task_current();
-    if (!t || !fn || filch__task_is_stackless(t))
+    if (!t || !fn || !t->fiber || filch__task_is_stackless(t))
         return -EINVAL;
     return filch__cleanup_push(&t->fiber->cleanup, &t->lock, t->rt, fn, arg);
 }

@@ -23,6 +23,7 @@
 #include <filch/future.h>
 #include <filch/latch.h>
 #include <filch/local.h>
+#include <filch/loop.h>
 #include <filch/mutex.h>
 #include <filch/notify.h>
 #include <filch/once.h>
@@ -33,6 +34,7 @@
 #include <filch/semaphore.h>
 #include <filch/shield.h>
 #include <filch/task.h>
+#include <filch/team.h>
 #include <filch/time.h>
 #include <filch/waker.h>
 #include <filch/watch.h>

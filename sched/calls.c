@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sched/calls.h"
+
+#include "sched/admission.h"
+#include "sched/idle.h"
+#include "sched/os/futex.h"
+#include "sched/os/spin.h"
+#include "sched/strand.h"
+
+#define SLEEPING 0x80000000u
+
+/* How often the poster looks whether all have left before it suspends: as in forks.c. */
+#define LOOKS 100
+
+static __thread struct filch__role role_of_thread;
+
+__attribute__((noinline)) static struct filch__role *thread_role(void)
+{
+    return &role_of_thread;
+}
+
+struct filch__role *filch__role_here(void)
+{
+    struct filch__fiber *me = filch__fiber_current();
+    return me ? &me->role : thread_role();
+}
+
+void filch__calls_init(struct filch__calls *calls)
+{
+    *calls = (struct filch__calls){.lock = 0};
+    filch__link_init(&calls->posted);
+}
+
+static struct filch__call *call_of(struct filch__link *link)
+{
+    return (struct filch__call *)(void *)((char *)link - offsetof(struct filch__call, link));
+}
+
+/* Under the lock. */
+static void change_wanted(struct filch__calls *calls, struct filch__call *call, uint32_t by)
+{
+    call->wanted += by;
+    filch__store_release(&calls->wanted, calls->wanted + by);
+    if (call->urgent)
+        filch__store_release(&calls->urgent, calls->urgent + by);
+}
+
+/* An urgent call does not wait until one searcher has waked the next. */
+static void wake_for(filch_runtime *rt, uint32_t wanted)
+{
+    filch__barrier_light();
+    for (uint32_t i = 0; i < rt->worker_count && wanted > 0; i++) {
+        if (!filch__load_relaxed(&rt->sleepers))
+            return;
+        if (filch__load_relaxed(&rt->workers[i].idle)) {
+            filch__idle_wake(&rt->workers[i]);
+            wanted--;
+        }
+    }
+}
+
+void filch__call_post(struct filch__call *call, uint32_t wanted)
+{
+    filch_runtime *rt = call->rt;
+    struct filch__calls *calls = &rt->calls;
+    call->wanted = call->answered = 0;
+    call->due = wanted;
+    filch__spin_lock(&calls->lock);
+    filch__link_add(calls->posted.prev, &call->link);
+    change_wanted(calls, call, wanted);
+    filch__spin_unlock(&calls->lock);
+    if (call->urgent)
+        wake_for(rt, wanted);
+    filch__idle_notify(rt);
+}
+
+uint32_t filch__call_withdraw(struct filch__call *call)
+{
+    struct filch__calls *calls = &call->rt->calls;
+    filch__spin_lock(&calls->lock);
+    uint32_t left = call->wanted;
+    change_wanted(calls, call, -left);
+    filch__link_remove(&call->link);
+    filch__spin_unlock(&calls->lock);
+    (void)filch__sub_acq_rel(&call->due, left);
+    return left;
+}
+
+static void suspend(struct filch__call *call)
+{
+    static const struct filch__topic topic = {"those who came to its call", NULL};
+    struct filch__fiber *me = call->poster;
+    filch__fiber_begin_wait(me, &topic, call);
+    if (filch__or_acq_rel(&call->due, SLEEPING) << 1)
+        while (filch__park() < 0)
+            filch__os_yield();
+    filch__fiber_end_wait(me);
+}
+
+static void block(struct filch__call *call, int64_t deadline)
+{
+    uint32_t due = filch__or_acq_rel(&call->due, SLEEPING);
+    if (due << 1)
+        (void)filch__futex_wait(&call->due, due | SLEEPING, deadline);
+}
+
+void filch__call_wait(struct filch__call *call, int64_t deadline)
+{
+    if (call->poster)
+        suspend(call);
+    else
+        block(call, deadline);
+}
+
+void filch__call_close(struct filch__call *call)
+{
+    (void)filch__call_withdraw(call);
+    for (uint32_t i = filch__chaos_among(0, LOOKS); i < LOOKS; i++) {
+        if (filch__call_is_over(call))
+            return;
+        filch__cpu_relax();
+    }
+    while (!filch__call_is_over(call))
+        filch__call_wait(call, FILCH_NEVER);
+}
+
+/*
+ * The last touch of the call is the subtraction. The poster's runtime, where that is another one,
+ * may end as soon as the poster goes on.
+ */
+static struct filch__fiber *leave(struct filch__call *call)
+{
+    struct filch__fiber *poster = call->poster;
+    uint32_t *word = &call->due;
+    bool foreign = poster && poster->rt != call->rt;
+    filch_runtime *rt = foreign ? poster->rt : NULL;
+    if (filch__unlikely(foreign))
+        filch__visit_begin(rt);
+    filch__chaos_nap();
+    bool wake = filch__sub_acq_rel(word, 1) == (SLEEPING | 1);
+    struct filch__fiber *next = NULL;
+    if (wake && !poster)
+        filch__futex_wake(word, 1);
+    else if (wake && filch__unpark_claim(poster))
+        next = filch__unpark_next(poster);
+    if (filch__unlikely(foreign))
+        filch__visit_end(rt);
+    return next;
+}
+
+/* Run function of a worker's answer, which was filled in just before. */
+static struct filch__fiber *run_answer(struct filch__runnable *r)
+{
+    struct filch__worker *w =
+        (struct filch__worker *)(void *)((char *)r - offsetof(struct filch__worker, answer));
+    struct filch__call *call = w->call;
+    struct filch__fiber *me = filch__fiber_here();
+    struct filch__frame *frame = call->frame;
+    filch__strand_begin(me, call->task, call->cancelled, frame, call->teamed);
+    call->run(call, w->call_number);
+    filch__strand_end(me, frame);
+    return leave(call);
+}
+
+/* Under the lock: the oldest that wants more. */
+static struct filch__call *oldest(struct filch__calls *calls, bool urgent)
+{
+    for (struct filch__link *l = calls->posted.next; l != &calls->posted; l = l->next)
+        if (call_of(l)->wanted && (!urgent || call_of(l)->urgent))
+            return call_of(l);
+    return NULL;
+}
+
+struct filch__runnable *filch__calls_answer(struct filch__worker *w, bool urgent)
+{
+    struct filch__calls *calls = &w->rt->calls;
+    if (filch__chaos_miss())
+        return NULL;
+    filch__spin_lock(&calls->lock);
+    struct filch__call *call = oldest(calls, urgent);
+    if (call) {
+        change_wanted(calls, call, (uint32_t)-1);
+        w->call = call;
+        w->call_number = ++call->answered;
+    }
+    filch__spin_unlock(&calls->lock);
+    if (!call)
+        return NULL;
+    w->answer.run = run_answer;
+    return &w->answer;
+}

@@ -29,6 +29,7 @@ void filch__calls_init(struct filch__calls *calls)
 {
     *calls = (struct filch__calls){.lock = 0};
     filch__link_init(&calls->posted);
+    filch__link_init(&calls->turns);
 }
 
 static struct filch__call *call_of(struct filch__link *link)
@@ -64,7 +65,7 @@ void filch__call_post(struct filch__call *call, uint32_t wanted)
     filch_runtime *rt = call->rt;
     struct filch__calls *calls = &rt->calls;
     call->wanted = call->answered = 0;
-    call->due = wanted;
+    (void)filch__add_acq_rel(&call->due, wanted);
     filch__spin_lock(&calls->lock);
     filch__link_add(calls->posted.prev, &call->link);
     change_wanted(calls, call, wanted);
@@ -86,31 +87,18 @@ uint32_t filch__call_withdraw(struct filch__call *call)
     return left;
 }
 
-static void suspend(struct filch__call *call)
-{
-    static const struct filch__topic topic = {"those who came to its call", NULL};
-    struct filch__fiber *me = call->poster;
-    filch__fiber_begin_wait(me, &topic, call);
-    if (filch__or_acq_rel(&call->due, SLEEPING) << 1)
-        while (filch__park() < 0)
-            filch__os_yield();
-    filch__fiber_end_wait(me);
-}
-
-static void block(struct filch__call *call, int64_t deadline)
-{
-    uint32_t due = filch__or_acq_rel(&call->due, SLEEPING);
-    if (due << 1)
-        (void)filch__futex_wait(&call->due, due | SLEEPING, deadline);
-}
-
 void filch__call_wait(struct filch__call *call, int64_t deadline)
 {
-    if (call->poster)
-        suspend(call);
-    else
-        block(call, deadline);
+    uint32_t due = filch__or_acq_rel(&call->due, SLEEPING) | SLEEPING;
+    if (due == SLEEPING)
+        return;
+    if (!call->poster)
+        (void)filch__futex_wait(&call->due, due, deadline);
+    else if (filch__park() < 0)
+        filch__os_yield(); /* no fiber to go on with: wait here */
 }
+
+static const struct filch__topic topic = {"those who came to its call", NULL};
 
 void filch__call_close(struct filch__call *call)
 {
@@ -120,15 +108,19 @@ void filch__call_close(struct filch__call *call)
             return;
         filch__cpu_relax();
     }
+    if (call->poster)
+        filch__fiber_begin_wait(call->poster, &topic, call);
     while (!filch__call_is_over(call))
         filch__call_wait(call, FILCH_NEVER);
+    if (call->poster)
+        filch__fiber_end_wait(call->poster);
 }
 
 /*
  * The last touch of the call is the subtraction. The poster's runtime, where that is another one,
  * may end as soon as the poster goes on.
  */
-static struct filch__fiber *leave(struct filch__call *call)
+struct filch__fiber *filch__call_leave(struct filch__call *call)
 {
     struct filch__fiber *poster = call->poster;
     uint32_t *word = &call->due;
@@ -141,6 +133,8 @@ static struct filch__fiber *leave(struct filch__call *call)
     struct filch__fiber *next = NULL;
     if (wake && !poster)
         filch__futex_wake(word, 1);
+    else if (wake && !filch__fiber_current())
+        filch__unpark(poster);
     else if (wake && filch__unpark_claim(poster))
         next = filch__unpark_next(poster);
     if (filch__unlikely(foreign))
@@ -159,7 +153,7 @@ static struct filch__fiber *run_answer(struct filch__runnable *r)
     filch__strand_begin(me, call->task, call->cancelled, frame, call->teamed);
     call->run(call, w->call_number);
     filch__strand_end(me, frame);
-    return leave(call);
+    return filch__call_leave(call);
 }
 
 /* Under the lock: the oldest that wants more. */

@@ -25,7 +25,9 @@ struct filch__calls {
     uint32_t lock;
     uint32_t wanted;           /* answers to all that is posted; written under the lock, */
     uint32_t urgent;           /* as is this: those to urgent ones */
-    struct filch__link posted; /* oldest first; under the lock */
+    struct filch__link posted; /* oldest first; under the lock, as is the rest: */
+    bool turn_taken;           /* of teams: a team runs */
+    struct filch__link turns;  /* those who wait for it, oldest first */
 };
 
 struct filch__call {
@@ -49,8 +51,13 @@ struct filch__call {
 
 void filch__calls_init(struct filch__calls *calls);
 
-/* By the poster, who has filled in what is immutable. At most `wanted` workers come. */
+/* By the poster, who has filled in what is immutable. At most `wanted` workers come. Others may be
+ * counted as due beforehand, who come by other ways. */
 void filch__call_post(struct filch__call *call, uint32_t wanted);
+
+/* By who was due, the last touch of the call. On a worker of call->rt it returns the fiber to go on
+ * with, or NULL; elsewhere NULL. */
+struct filch__fiber *filch__call_leave(struct filch__call *call);
 
 /* By the poster: nobody answers it any more. Returns how many have not. */
 uint32_t filch__call_withdraw(struct filch__call *call);
@@ -62,10 +69,8 @@ static inline bool filch__call_is_over(const struct filch__call *call)
     return (filch__load_acquire(&call->due) << 1) == 0;
 }
 
-/*
- * By the poster: waits for that, or less: until the deadline on a thread, an interrupt on a fiber,
- * or without cause. The fiber's park must not fail (filch__park_prepare).
- */
+/* By the poster: waits for that, or less: until the deadline on a thread, an interrupt on a fiber, or
+ * without cause. */
 void filch__call_wait(struct filch__call *call, int64_t deadline);
 
 /* By the poster: withdraws it, and waits until it is over. */

@@ -163,7 +163,8 @@ static int start_thread(struct filch__pool *pool)
         return -ENOMEM;
     *t = (struct filch__pool_thread){.pool = pool};
     char name[32];
-    snprintf(name, sizeof name, "%.9s/block", pool->rt->name);
+    snprintf(name, sizeof name, "%.9s/%s", pool->rt->name,
+             pool->kind == FILCH__POOL_SPARE ? "spare" : "block");
     int rc = filch__thread_create(&t->thread, thread_main, t, 0, name);
     if (rc < 0)
         filch__free(pool->rt->arena, t, sizeof *t, 64);
@@ -171,16 +172,16 @@ static int start_thread(struct filch__pool *pool)
 }
 
 /*
- * A thread, which is counted already, could not be made. Where there is no other the queue has
- * nobody: not only `own` ends, but also those whose threads were refused while this one was still
- * hoped for.
+ * A thread, which is counted already, could not be made. Where there is no other, or each job needs
+ * its own, `own` is not served; where there is no other nor are those whose threads were refused
+ * while this one was still hoped for.
  */
 static int refuse(struct filch__pool *pool, struct filch__job *own, int error)
 {
     int rc = 0;
     filch__pool_lock(pool);
     filch__store_relaxed(&pool->threads, pool->threads - 1);
-    if (pool->threads == 0 && filch__job_withdraw(own)) {
+    if ((pool->threads == 0 || pool->kind == FILCH__POOL_SPARE) && filch__job_withdraw(own)) {
         own->state = FILCH__JOB_NEW;
         rc = error;
     }
@@ -196,46 +197,48 @@ static int refuse(struct filch__pool *pool, struct filch__job *own, int error)
 /* ---- the pool ---- */
 
 /* Under pool_lock. */
-static int create(filch_runtime *rt)
+static int create(filch_runtime *rt, enum filch__pool_kind kind)
 {
     struct filch__pool *pool = filch__alloc(rt->arena, sizeof *pool, 64);
     if (!pool)
         return -ENOMEM;
-    int bound = rt->options.blocking_threads;
+    int blocking = rt->options.blocking_threads;
+    uint32_t bound = blocking ? (uint32_t)blocking : FILCH_BLOCKING_THREADS_DEFAULT;
     *pool = (struct filch__pool){
         .rt = rt,
-        .bound = bound ? (uint32_t)bound : FILCH_BLOCKING_THREADS_DEFAULT,
+        .kind = kind,
+        .bound = kind == FILCH__POOL_SPARE ? UINT32_MAX : bound,
         .patience = PATIENCE,
     };
     pthread_mutex_init(&pool->lock, NULL);
     filch__link_init(&pool->queue);
     filch__link_init(&pool->idle);
     /* Pairs with get. */
-    filch__store_release(&rt->pool, pool);
+    filch__store_release(&rt->pools[kind], pool);
     return 0;
 }
 
-static int get(filch_runtime *rt, struct filch__pool **pool)
+static int get(filch_runtime *rt, enum filch__pool_kind kind, struct filch__pool **pool)
 {
     int rc = 0;
     if (filch__unlikely(filch__load_relaxed(&rt->lost)))
         return -ESHUTDOWN;
     /* Pairs with create: who sees the pool sees what it points to. */
-    *pool = filch__load_acquire(&rt->pool);
+    *pool = filch__load_acquire(&rt->pools[kind]);
     if (filch__likely(*pool != NULL))
         return 0;
     pthread_mutex_lock(&rt->pool_lock);
-    if (!rt->pool)
-        rc = create(rt);
-    *pool = rt->pool;
+    if (!rt->pools[kind])
+        rc = create(rt, kind);
+    *pool = rt->pools[kind];
     pthread_mutex_unlock(&rt->pool_lock);
     return rc;
 }
 
-int filch__pool_submit(filch_runtime *rt, struct filch__job *job)
+int filch__pool_submit(filch_runtime *rt, enum filch__pool_kind kind, struct filch__job *job)
 {
     struct filch__pool *pool;
-    int rc = get(rt, &pool);
+    int rc = get(rt, kind, &pool);
     if (rc < 0)
         return rc;
     filch__pool_lock(pool);
@@ -277,11 +280,8 @@ bool filch__job_interrupt(struct filch__job *job)
     return true;
 }
 
-void filch__pool_end(filch_runtime *rt)
+static void end(struct filch__pool *pool)
 {
-    struct filch__pool *pool = filch__load_acquire(&rt->pool);
-    if (!pool)
-        return;
     filch__pool_lock(pool);
     pool->stop = true;
     for (uint32_t *bell; (bell = ring_idle(pool));)
@@ -295,8 +295,14 @@ void filch__pool_end(filch_runtime *rt)
     if (pool->ended)
         forget(pool->ended);
     pthread_mutex_destroy(&pool->lock);
-    filch__free(rt->arena, pool, sizeof *pool, 64);
-    rt->pool = NULL;
+    filch__free(pool->rt->arena, pool, sizeof *pool, 64);
+}
+
+void filch__pools_end(filch_runtime *rt)
+{
+    for (int kind = 0; kind < FILCH__POOLS; kind++)
+        if (rt->pools[kind])
+            end(rt->pools[kind]);
 }
 
 /* ---- on its threads ---- */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pool of a runtime: threads for what blocks, and the queue of jobs for them.
+ * The pools of a runtime: threads beside its workers, and queues of jobs for them. One is for what
+ * blocks; one has spare threads, for what must run at the same time as others.
  *
- * It is made with the first job. A job goes to the end of the queue and wakes the thread that
- * became idle last; where none is idle it makes a new one, up to the bound. A thread that has been
- * idle for some seconds ends; it joins the one that ended before it, so that one at most is left to
- * be joined.
+ * A pool is made with its first job. A job goes to the end of the queue and wakes the thread that
+ * became idle last; where none is idle it makes a new one, up to the bound. Spare threads have no
+ * bound, so each queued job has a thread that is coming for it, or is refused. A thread that has
+ * been idle for some seconds ends; it joins the one that ended before it, so that one at most is
+ * left to be joined.
  *
  * A job's states; all changes under the pool's lock:
  *     NEW     -> QUEUED     submit
@@ -71,9 +73,12 @@ struct filch__job {
     bool asked; /* to end */
 };
 
+enum filch__pool_kind { FILCH__POOL_BLOCKING, FILCH__POOL_SPARE, FILCH__POOLS };
+
 struct filch__pool {
     /* Immutable. */
     filch_runtime *rt;
+    enum filch__pool_kind kind;
     uint32_t bound;
     int64_t patience; /* ns that a thread stays idle */
     /* Under lock. */
@@ -87,10 +92,10 @@ struct filch__pool {
 
 /*
  * Any thread, while rt lasts, and until the job is DONE or WITHDRAWN. The job may be DONE when it
- * returns. -ENOMEM, -EAGAIN: there is no thread, and none to be had; -ESHUTDOWN: rt was lost to a
- * fork(2). Then the job is NEW.
+ * returns. -ENOMEM, -EAGAIN: there is no thread, for a spare no other one, and none to be had;
+ * -ESHUTDOWN: rt was lost to a fork(2). Then the job is NEW.
  */
-int filch__pool_submit(filch_runtime *rt, struct filch__job *job);
+int filch__pool_submit(filch_runtime *rt, enum filch__pool_kind kind, struct filch__job *job);
 
 /* Any thread; not in the child of a fork(2). */
 static inline void filch__pool_lock(struct filch__pool *pool)
@@ -115,7 +120,7 @@ void filch__pool_region_end(void);
 /* The runtime to whose pool the calling thread belongs, or NULL. */
 filch_runtime *filch__pool_of_thread(void);
 
-/* The closer, there is no job: joins the threads, frees what rt->pool is. */
-void filch__pool_end(filch_runtime *rt);
+/* The closer, there is no job: joins the threads, frees the pools. */
+void filch__pools_end(filch_runtime *rt);
 
 #endif

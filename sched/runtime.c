@@ -212,7 +212,7 @@ int filch_runtime_destroy(filch_runtime *rt)
     filch__admission_await_end(rt);
     filch__registry_remove(rt);
     stop_threads(rt, rt->worker_count);
-    filch__pool_end(rt);
+    filch__pools_end(rt);
     filch__clock_end(rt);
     filch__reactor_end(rt);
     int64_t blocks = 0;

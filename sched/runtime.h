@@ -10,6 +10,7 @@
 #define FILCH_SCHED_RUNTIME_H
 
 #include "sched/calls.h"
+#include "sched/pool.h"
 #include "sched/seats.h"
 #include "sched/worker.h"
 
@@ -18,7 +19,6 @@
 struct filch__arena;
 struct filch__clock;
 struct filch__limbo;
-struct filch__pool;
 struct filch__reactor;
 
 struct filch_runtime {
@@ -37,8 +37,8 @@ struct filch_runtime {
     uint32_t lost;                  /* to a fork(2): the threads are not in this process */
     struct filch__clock *clock;     /* written once, under clock_lock; NULL: no timer was started */
     struct filch__reactor *reactor; /* the same, under reactor_lock */
-    struct filch__pool *pool;       /* and this, under pool_lock */
-    uint32_t surveyed;              /* see blocks.h; written under limbo_lock, as is limbo */
+    struct filch__pool *pools[FILCH__POOLS]; /* and these, under pool_lock */
+    uint32_t surveyed; /* see blocks.h; written under limbo_lock, as is limbo */
     uint32_t limbo_lock;
     struct filch__limbo *limbo;
     uint32_t ended;              /* all that was admitted has retired: see admission.h */

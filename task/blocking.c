@@ -58,7 +58,7 @@ static int begin(filch_blocking_future *b, const filch_waker *waker)
         return rc;
     c->job.ops = &ops;
     filch__signal_arm(&c->signal, waker);
-    return filch__pool_submit(rt, &c->job);
+    return filch__pool_submit(rt, FILCH__POOL_BLOCKING, &c->job);
 }
 
 /* It is DONE, which was seen under the lock: nobody touches it any more. */

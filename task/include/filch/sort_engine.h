@@ -11,13 +11,9 @@
 #ifndef FILCH_SORT_ENGINE_H
 #define FILCH_SORT_ENGINE_H
 
+#include <errno.h>
 #include <filch/fork.h>
 #include <filch/loop.h>
-#include <string.h>
-
-#ifndef ECANCELED
-#include <errno.h>
-#endif
 
 #define FILCH__SORT_INLINE static inline __attribute__((always_inline))
 
@@ -59,19 +55,14 @@ FILCH__SORT_INLINE void filch__sort_swap(const struct filch__sorting *k, void *a
     filch__sort_move(k, b, k->held);
 }
 
-/* How many elements from the start on are in order, and in strictly descending order. */
-FILCH__SORT_INLINE size_t filch__sort_ascent(const struct filch__sorting *k, char *a, size_t n)
+/* How many elements from the start on are in order, or where `down` in strictly descending order.
+ */
+FILCH__SORT_INLINE size_t filch__sort_run(const struct filch__sorting *k, char *a, size_t n,
+                                          bool down)
 {
     size_t i = n > 0;
-    while (i < n && !filch__sort_before(k, filch__sort_at(k, a, i), filch__sort_at(k, a, i - 1)))
-        i++;
-    return i;
-}
-
-FILCH__SORT_INLINE size_t filch__sort_descent(const struct filch__sorting *k, char *a, size_t n)
-{
-    size_t i = n > 0;
-    while (i < n && filch__sort_before(k, filch__sort_at(k, a, i), filch__sort_at(k, a, i - 1)))
+    while (i < n &&
+           filch__sort_before(k, filch__sort_at(k, a, i), filch__sort_at(k, a, i - 1)) == down)
         i++;
     return i;
 }
@@ -92,7 +83,8 @@ FILCH__SORT_INLINE void filch__sort_insert(const struct filch__sorting *k, char 
 }
 
 /* Puts *held into the heap a[0, n), whose node i is free. */
-FILCH__SORT_INLINE void filch__sort_sift(const struct filch__sorting *k, char *a, size_t i, size_t n)
+FILCH__SORT_INLINE void filch__sort_sift(const struct filch__sorting *k, char *a, size_t i,
+                                         size_t n)
 {
     for (size_t child; (child = 2 * i + 1) < n; i = child) {
         child += child + 1 < n && filch__sort_before(k, filch__sort_at(k, a, child),
@@ -133,7 +125,8 @@ FILCH__SORT_INLINE size_t filch__sort_partition(const struct filch__sorting *k, 
     filch__sort_move(k, k->pivot, pivot);
     filch__sort_move(k, k->held, a);
     for (char *x = a + k->size; x != end; x += k->size) {
-        bool moves = equal ? !filch__sort_before(k, k->pivot, x) : filch__sort_before(k, x, k->pivot);
+        bool moves =
+            equal ? !filch__sort_before(k, k->pivot, x) : filch__sort_before(k, x, k->pivot);
         filch__sort_move(k, gap, front);
         filch__sort_move(k, front, x);
         gap = x;
@@ -141,10 +134,10 @@ FILCH__SORT_INLINE size_t filch__sort_partition(const struct filch__sorting *k, 
     }
     filch__sort_move(k, gap, front);
     filch__sort_move(k, front, k->held);
-    front += (equal ? !filch__sort_before(k, k->pivot, front)
-                    : filch__sort_before(k, front, k->pivot))
-                 ? k->size
-                 : 0;
+    front +=
+        (equal ? !filch__sort_before(k, k->pivot, front) : filch__sort_before(k, front, k->pivot))
+            ? k->size
+            : 0;
     return (size_t)(front - a) / k->size;
 }
 
@@ -157,12 +150,13 @@ FILCH__SORT_INLINE char *filch__sort_median(const struct filch__sorting *k, char
     return ab == filch__sort_before(k, a, c) ? c : a;
 }
 
-/* Any element; `state` makes a sequence of them. */
+/* Some element; `state` makes a sequence of them. */
 FILCH__SORT_INLINE char *filch__sort_any(const struct filch__sorting *k, char *a, size_t n,
                                          uint64_t *state)
 {
     *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return filch__sort_at(k, a, (size_t)(((unsigned __int128)*state * n) >> 64));
+    uint64_t random = *state >> 32, size = n;
+    return filch__sort_at(k, a, size >> 32 ? random * (size >> 32) : (random * size) >> 32);
 }
 
 /* Swaps an element near the median to a[0]. */
@@ -188,9 +182,8 @@ struct filch__sort_range {
 };
 
 /* One step: splits *r, and returns the part that *r is not any more. Both may be empty. */
-FILCH__SORT_INLINE struct filch__sort_range filch__sort_split(const struct filch__sorting *k,
-                                                              struct filch__sort_range *r,
-                                                              uint64_t *state)
+FILCH__SORT_INLINE struct filch__sort_range
+filch__sort_split(const struct filch__sorting *k, struct filch__sort_range *r, uint64_t *state)
 {
     char *a = r->a;
     size_t n = r->n;
@@ -217,10 +210,9 @@ FILCH__SORT_INLINE struct filch__sort_range filch__sort_split(const struct filch
 FILCH__SORT_INLINE int filch__sort_serial(const struct filch__sorting *k, char *a, size_t n,
                                           bool first)
 {
-    size_t run = filch__sort_ascent(k, a, n);
-    if (run == n)
+    if (filch__sort_run(k, a, n, false) == n)
         return 0;
-    if (run == 1 && filch__sort_descent(k, a, n) == n) {
+    if (filch__sort_run(k, a, n, true) == n) {
         for (size_t i = 0, j = n - 1; i < j; i++, j--)
             filch__sort_swap(k, filch__sort_at(k, a, i), filch__sort_at(k, a, j));
         return 0;
@@ -249,5 +241,41 @@ FILCH__SORT_INLINE int filch__sort_serial(const struct filch__sorting *k, char *
         r = stack[--waiting];
     }
 }
+
+/* The functions of one kind of elements, for what works on it in parallel. */
+struct filch__sort_kind {
+    size_t size;
+    filch__sort_less *less;
+    size_t (*run)(char *a, size_t n, bool down, void *ctx);
+    size_t (*partition)(char *a, size_t n, const void *pivot, bool equal, void *ctx);
+    int (*serial)(char *a, size_t n, bool first, void *ctx);
+};
+
+#define FILCH__SORT_KIND(name, type, before)                                                    \
+    static bool name##_less(const void *a, const void *b, void *ctx)                            \
+    {                                                                                           \
+        (void)ctx;                                                                              \
+        return before((const type *)a, (const type *)b, ctx);                                   \
+    }                                                                                           \
+    static size_t name##_run(char *a, size_t n, bool down, void *ctx)                           \
+    {                                                                                           \
+        const struct filch__sorting k = {sizeof(type), name##_less, ctx, NULL, NULL};           \
+        return filch__sort_run(&k, a, n, down);                                                 \
+    }                                                                                           \
+    static size_t name##_partition(char *a, size_t n, const void *pivot, bool equal, void *ctx) \
+    {                                                                                           \
+        type room[2] __attribute__((aligned(64)));                                              \
+        const struct filch__sorting k = {sizeof(type), name##_less, ctx, &room[0], &room[1]};   \
+        return equal ? filch__sort_partition(&k, a, n, pivot, true)                             \
+                     : filch__sort_partition(&k, a, n, pivot, false);                           \
+    }                                                                                           \
+    static int name##_serial(char *a, size_t n, bool first, void *ctx)                          \
+    {                                                                                           \
+        type room[2] __attribute__((aligned(64)));                                              \
+        const struct filch__sorting k = {sizeof(type), name##_less, ctx, &room[0], &room[1]};   \
+        return filch__sort_serial(&k, a, n, first);                                             \
+    }                                                                                           \
+    static const struct filch__sort_kind name##_kind = {sizeof(type), name##_less, name##_run,  \
+                                                        name##_partition, name##_serial};
 
 #endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "task/compute/team.h"
+
+#include "sched/admission.h"
+#include "sched/os/clock.h"
+#include "task/compute/proxy.h"
+#include "task/compute/turn.h"
+
+#include <filch/fork.h>
+
+#include <errno.h>
+
+/* How often rank 0 looks for the others' end before it suspends. */
+#define LOOKS 200
+
+static const uint32_t never;
+
+void filch__team_run_member(struct filch__team *team, uint32_t rank)
+{
+    struct filch__role *role = filch__role_here();
+    struct filch__role outer = *role;
+    filch_member me = {.rank = (int)rank, .size = (int)team->size, .team = team};
+    if (filch__team_is_cancelled(team))
+        return;
+    role->member = &me;
+    role->teamed = true;
+    int rc = team->fn(&me, team->ctx);
+    *role = outer;
+    if (rc < 0)
+        filch__team_cancel(team, rc);
+}
+
+static void run_answer(struct filch__call *call, uint32_t number)
+{
+    filch__team_run_member((struct filch__team *)(void *)call, number);
+}
+
+void filch__team_look_outside(struct filch__team *team)
+{
+    if (filch__load_relaxed(team->call.cancelled) || filch__load_relaxed(team->closing))
+        filch__team_cancel(team, -ECANCELED);
+}
+
+/* ---- the end ---- */
+
+static void suspend_until_over(struct filch__team *team, struct filch__fiber *me)
+{
+    static const struct filch__topic topic = {"its team", NULL};
+    struct filch__strand strand;
+    filch__wait_begin(&strand, me, &topic, team);
+    while (!filch__call_is_over(&team->call) && !filch__team_is_cancelled(team)) {
+        filch__team_look_outside(team);
+        filch__call_wait(&team->call, FILCH_NEVER);
+    }
+    filch__wait_end(&strand);
+}
+
+/* Ranks that have not begun when the team is cancelled do not begin any more. A thread without a
+ * frame is never cancelled. */
+static void await_members(struct filch__team *team)
+{
+    struct filch__call *call = &team->call;
+    for (int i = 0; i < LOOKS && !filch__call_is_over(call); i++)
+        filch__cpu_relax();
+    if (call->poster && !filch__call_is_over(call))
+        suspend_until_over(team, call->poster);
+    while (!filch__call_is_over(call) && !filch__team_is_cancelled(team)) {
+        filch__team_look_outside(team);
+        filch__call_wait(call, call->frame ? filch__now() + FILCH__TEAM_NAP : FILCH_NEVER);
+    }
+    filch__call_close(call);
+}
+
+/* ---- the start ---- */
+
+/* With the turn, if it needs that, and all that members need to know but their number. */
+static int assemble(struct filch__team *team, uint32_t workers)
+{
+    struct filch__spare_member *spares = NULL;
+    int rc = team->spares ? filch__spares_get(team, workers + 1, &spares) : 0;
+    if (rc < 0)
+        return rc;
+    filch__call_post(&team->call, workers);
+    if (spares)
+        filch__spares_open(team, FILCH__GATE_OPEN);
+    filch__team_run_member(team, 0);
+    await_members(team);
+    if (spares)
+        filch__spares_free(team, spares);
+    return team->failure;
+}
+
+/* In a team, which has the turn, there is no other one to wait for, and no worker to be had. */
+static int take_turn_and_assemble(struct filch__team *team, uint32_t workers)
+{
+    bool turn = workers > 0;
+    int rc = turn ? filch__turn_take(team->call.rt) : 0;
+    if (rc < 0)
+        return rc;
+    rc = assemble(team, workers);
+    if (turn)
+        filch__turn_pass(team->call.rt);
+    return rc;
+}
+
+static int call_together(struct filch__team *team, uint32_t workers, struct filch__fiber *me)
+{
+    struct filch__call *call = &team->call;
+    struct filch__proxy proxy;
+    if (me && me->rt == call->rt) {
+        call->task = me->task;
+        call->frame = me->frame;
+        call->cancelled = me->forks.cancelled;
+        call->poster = me;
+        team->closing = me->forks.closing;
+        return take_turn_and_assemble(team, workers);
+    }
+    int rc = filch__proxy_begin(&proxy, call->rt, me);
+    if (rc < 0)
+        return rc;
+    filch__proxy_sign(&proxy, call);
+    team->closing = me ? me->forks.closing : &never;
+    rc = take_turn_and_assemble(team, workers);
+    filch__proxy_end(&proxy);
+    return rc;
+}
+
+int filch_team_with(const filch_team_options *o, int n, filch_team_fn *fn, void *ctx)
+{
+    struct filch__fiber *me = filch__fiber_current();
+    filch_runtime *rt = o ? o->runtime : NULL;
+    if (n < 1 || n > FILCH_TEAM_MAX || !fn)
+        return -EINVAL;
+    int rc = filch__runtime_get(!rt && me ? me->rt : rt, &rt);
+    if (rc < 0)
+        return rc;
+    if (filch_cancelled())
+        return -ECANCELED;
+    bool nested = filch__role_here()->teamed;
+    uint32_t others = (uint32_t)n - 1;
+    uint32_t workers = nested ? 0 : rt->worker_count - (me && me->rt == rt ? 1 : 0);
+    workers = workers < others ? workers : others;
+    if (others > workers && o && o->refuse)
+        return -EAGAIN;
+    struct filch__team team = {
+        .call = {.run = run_answer, .rt = rt, .teamed = true, .urgent = true},
+        .fn = fn,
+        .ctx = ctx,
+        .size = (uint32_t)n,
+        .spares = others - workers,
+    };
+    return call_together(&team, workers, me);
+}
+
+int filch_team(int n, filch_team_fn *fn, void *ctx)
+{
+    return filch_team_with(NULL, n, fn, ctx);
+}
+
+filch_member *filch_team_member(void)
+{
+    return filch__role_here()->member;
+}

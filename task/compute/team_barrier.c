@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What members do together: the protocol stands in team.h. */
+#include "sched/os/clock.h"
+#include "sched/os/futex.h"
+#include "task/compute/team.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#define COME      0x1fffu
+#define CANCELLED 0x2000u
+#define RALLIED   0x4000u
+#define EPOCH     0x8000u
+
+_Static_assert(FILCH_TEAM_MAX <= COME, "who has come is counted");
+
+/*
+ * A member that waits spins some microseconds, if each has a CPU; then it gives its CPU away so
+ * often, to whoever wants it; then it sleeps.
+ */
+#define SPINS  500
+#define YIELDS 50
+
+static struct filch__team *team_of(const filch_member *me)
+{
+    return me->team;
+}
+
+static void wake(struct filch__team *team, int n)
+{
+    if (filch__load_seq_cst(&team->sleeping))
+        filch__futex_wake(&team->word, n);
+}
+
+/* ---- cancel ---- */
+
+bool filch__team_is_cancelled(const struct filch__team *team)
+{
+    return filch__load_acquire(&team->word) & CANCELLED;
+}
+
+void filch__team_cancel(struct filch__team *team, int rc)
+{
+    int32_t none = 0;
+    (void)filch__cas_relaxed(&team->failure, &none, rc);
+    (void)filch__or_seq_cst(&team->word, CANCELLED);
+    wake(team, INT_MAX);
+}
+
+bool filch_team_cancelled(const filch_member *me)
+{
+    struct filch__team *team = team_of(me);
+    filch__team_look_outside(team);
+    return filch__team_is_cancelled(team);
+}
+
+/* ---- the barrier ---- */
+
+static void nap(struct filch__team *team, uint32_t word)
+{
+    (void)filch__add_seq_cst(&team->sleeping, 1);
+    int rc = filch__futex_wait(&team->word, word, filch__now() + FILCH__TEAM_NAP);
+    (void)filch__sub_seq_cst(&team->sleeping, 1);
+    if (rc < 0)
+        filch__team_look_outside(team);
+}
+
+static void pass_time(struct filch__team *team, uint32_t word, int look)
+{
+    int spins = team->spares ? 0 : SPINS;
+    if (look < spins)
+        filch__cpu_relax();
+    else if (look < spins + YIELDS)
+        filch__os_yield();
+    else
+        nap(team, word);
+}
+
+enum end { COMPLETE, BROKEN, HELP };
+
+/* By a member that has come, in the epoch of `word`. HELP: it has not come any more. */
+static enum end await_others(struct filch__team *team, uint32_t word, bool helps)
+{
+    uint32_t epoch = word / EPOCH;
+    for (int look = 0;; look++) {
+        word = filch__load_acquire(&team->word);
+        if (word / EPOCH != epoch)
+            return COMPLETE;
+        if (word & CANCELLED)
+            return BROKEN;
+        if (!helps || !(word & RALLIED))
+            pass_time(team, word, look);
+        else if (filch__cas_seq_cst(&team->word, &word, (word - 1) & ~RALLIED))
+            return HELP;
+    }
+}
+
+/* By a member. HELP: there may be work. */
+static enum end come(struct filch__team *team, bool helps)
+{
+    uint32_t word = filch__load_acquire(&team->word);
+    for (;;) {
+        if (word & CANCELLED)
+            return BROKEN;
+        if (helps && word & RALLIED)
+            return HELP;
+        bool last = (word & COME) + 1 == team->size;
+        uint32_t to = last ? (word & ~COME) + EPOCH : word + 1;
+        if (!filch__cas_seq_cst(&team->word, &word, to))
+            continue;
+        if (!last)
+            return await_others(team, to, helps);
+        wake(team, INT_MAX);
+        return COMPLETE;
+    }
+}
+
+static int cross(struct filch__team *team, bool (*help)(void *ctx), void *ctx)
+{
+    enum end end;
+    filch__team_look_outside(team);
+    do {
+        if (help && filch__load_relaxed(&team->word) & RALLIED)
+            (void)filch__and_seq_cst(&team->word, ~RALLIED);
+        while (help && help(ctx))
+            continue;
+        end = come(team, help);
+    } while (end == HELP);
+    return end == BROKEN ? -ECANCELED : 0;
+}
+
+int filch_team_barrier(filch_member *me)
+{
+    return cross(team_of(me), NULL, NULL);
+}
+
+int filch_team_barrier_helping(filch_member *me, bool (*help)(void *ctx), void *ctx)
+{
+    return cross(team_of(me), help, ctx);
+}
+
+void filch_team_rally(filch_member *me)
+{
+    struct filch__team *team = team_of(me);
+    if (!(filch__or_seq_cst(&team->word, RALLIED) & RALLIED))
+        wake(team, 1);
+}
+
+/* ---- single ---- */
+
+bool filch_team_single(filch_member *me)
+{
+    struct filch__team *team = team_of(me);
+    uint64_t given = me->singles++;
+    return filch__load_relaxed(&team->singles) == given &&
+           filch__cas_relaxed(&team->singles, &given, given + 1);
+}

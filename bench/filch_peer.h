@@ -40,6 +40,14 @@ bench_fn filch_bench_mutex_uncontended;
 bench_fn filch_bench_channel4x4;
 bench_fn filch_bench_rwlock_read;
 
+/* filch_loops.c */
+bench_fn filch_bench_for_empty;
+bench_fn filch_bench_for_empty_cold;
+bench_fn filch_bench_team_empty;
+bench_fn filch_bench_team_empty_cold;
+bench_fn filch_bench_for_flat;
+bench_fn filch_bench_for_unbalanced;
+
 /* filch_scopes.c */
 bench_fn filch_bench_scope_open_close;
 bench_fn filch_bench_scope_spawn;

@@ -59,11 +59,16 @@ int filch_for_with(const filch_loop_options *o, int64_t first, int64_t last, int
     uint64_t n = (uint64_t)last - (uint64_t)first;
     if (n > INT64_MAX)
         return -EINVAL;
-    struct range r = {.body = body, .ctx = ctx, .first = first, .last = last, .grain = grain};
+    struct range r; /* no initialiser: most of the loop is lanes, and few of them are used */
+    r.body = body;
+    r.ctx = ctx;
+    r.first = first;
+    r.last = last;
+    r.grain = grain;
     r.loop.units = grain ? run_chunks : run_indices;
     r.loop.count = grain ? (n - 1) / (uint64_t)grain + 1 : n;
-    r.loop.numbered = false;
-    return filch__loop_run(&r.loop, o ? o : &defaults, false);
+    r.loop.numbered = r.loop.in_order = false;
+    return filch__loop_run(&r.loop, o ? o : &defaults);
 }
 
 int filch_for(int64_t first, int64_t last, int64_t grain, filch_for_fn *body, void *ctx)
@@ -180,13 +185,16 @@ int filch_for_tiles_with(const filch_loop_options *o, int dims, const filch_span
 {
     if (!spans || !body || dims < 1 || dims > FILCH_DIMS_MAX)
         return -EINVAL;
-    struct tiles t = {.body = body, .ctx = ctx, .dims = dims};
+    struct tiles t;
+    t.body = body;
+    t.ctx = ctx;
+    t.dims = dims;
     int rc = count_tiles(&t, spans);
     if (rc <= 0)
         return rc;
     t.loop.units = run_tiles;
-    t.loop.numbered = false;
-    return filch__loop_run(&t.loop, o ? o : &defaults, false);
+    t.loop.numbered = t.loop.in_order = false;
+    return filch__loop_run(&t.loop, o ? o : &defaults);
 }
 
 int filch_for_tiles(int dims, const filch_span *spans, filch_tile_fn *body, void *ctx)
@@ -215,11 +223,13 @@ int filch_run_n_with(const filch_loop_options *o, int64_t n, filch_run_n_fn *bod
         return -EINVAL;
     if (n <= 0)
         return 0;
-    struct calls c = {.body = body, .ctx = ctx};
+    struct calls c;
+    c.body = body;
+    c.ctx = ctx;
     c.loop.units = run_call;
     c.loop.count = (uint64_t)n;
-    c.loop.numbered = true;
-    return filch__loop_run(&c.loop, o ? o : &defaults, true);
+    c.loop.numbered = c.loop.in_order = true;
+    return filch__loop_run(&c.loop, o ? o : &defaults);
 }
 
 int filch_run_n(int64_t n, filch_run_n_fn *body, void *ctx)

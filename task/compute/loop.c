@@ -14,6 +14,14 @@
 #define CLAIM_TIME 10000
 /* Of a participant's even share no claim is more than one in so many. */
 #define SHARES 16
+/* Claims at the end of a lane are not smaller than one in so many of others. */
+#define ENDING 8
+/* A look at the clock is dear against the first few claims of a loop of nothing. */
+#define UNCLOCKED 3
+/* So many claims are made before thieves find the strands at once. */
+#define PRIVATE 5
+/* A node with none below; participants of a caller outside are this and above. */
+#define LEAF (1u << 30)
 
 static const uint32_t never;
 
@@ -23,9 +31,18 @@ static void fail(struct filch__loop *loop, int rc)
     (void)filch__cas_relaxed(&loop->failure, &none, rc);
 }
 
-static inline bool has_more(const struct filch__loop *loop)
+static inline bool has_more(const struct filch__lane *lane)
 {
-    return filch__load_relaxed(&loop->next) < loop->count && !filch__loop_has_failed(loop);
+    return filch__load_relaxed(&lane->next) < lane->end;
+}
+
+/* Units that nobody has claimed. */
+static bool is_unfinished(const struct filch__loop *loop)
+{
+    for (uint32_t i = 0; i < loop->lane_count; i++)
+        if (has_more(&loop->lanes[i]))
+            return true;
+    return false;
 }
 
 /* After a claim of `step` units that took so long; others may have changed it meanwhile. */
@@ -37,32 +54,33 @@ static void adapt(struct filch__loop *loop, uint64_t step, int64_t took)
         filch__store_relaxed(&loop->step, to);
 }
 
-static void claim_alone(struct filch__loop *loop, int participant)
+/* How much of a lane to claim: what is left is shared with who comes to help, down to a point. */
+static uint64_t portion(const struct filch__lane *lane, uint64_t step)
 {
-    while (has_more(loop) && !filch__loop_is_cancelled(loop)) {
-        uint64_t at = filch__add_relaxed(&loop->next, 1);
-        int rc = at < loop->count ? loop->units(loop, at, at + 1, participant) : 0;
-        if (filch__unlikely(rc < 0))
-            fail(loop, rc);
-    }
+    uint64_t next = filch__load_relaxed(&lane->next);
+    uint64_t half = next < lane->end ? (lane->end - next) / 2 : 0;
+    uint64_t least = step / ENDING;
+    half = half > least ? half : least;
+    return half >= step ? step : half ? half : 1;
 }
 
-static void claim_some(struct filch__loop *loop, int participant)
+static inline bool stops(const struct filch__loop *loop)
 {
-    int64_t began = filch__now();
-    while (has_more(loop) && !filch__loop_is_cancelled(loop)) {
-        uint64_t step = filch__load_relaxed(&loop->step);
-        uint64_t at = filch__add_relaxed(&loop->next, step);
-        if (at >= loop->count)
-            break;
-        uint64_t end = step < loop->count - at ? at + step : loop->count;
-        int rc = loop->units(loop, at, end, participant);
-        if (filch__unlikely(rc < 0))
-            fail(loop, rc);
-        int64_t ended = filch__now();
-        adapt(loop, step, ended - began);
-        began = ended;
-    }
+    return filch__loop_has_failed(loop) || filch__loop_is_cancelled(loop);
+}
+
+/* False: nothing is left of the lane. */
+static inline bool claim_from(struct filch__loop *loop, struct filch__lane *lane, uint64_t step,
+                              int number)
+{
+    uint64_t at = filch__add_relaxed(&lane->next, step);
+    if (at >= lane->end)
+        return false;
+    uint64_t end = step < lane->end - at ? at + step : lane->end;
+    int rc = loop->units(loop, at, end, number);
+    if (filch__unlikely(rc < 0))
+        fail(loop, rc);
+    return true;
 }
 
 /* The caller's number, where the loop has such: -EAGAIN: there is none left. */
@@ -71,41 +89,90 @@ static int number_in(const struct filch__loop *loop, const struct filch__part *p
     return loop->numbered ? filch__participant_number(part->role) : 0;
 }
 
-static void claim(struct filch__loop *loop, int number)
+struct strand {
+    struct filch__loop *loop;
+    uint32_t node;    /* of the heap; who has none below offers none */
+    uint32_t offered; /* and not made public so far */
+    uint32_t claims;
+    int64_t now; /* at the end of the last one that was clocked */
+};
+
+/*
+ * Where it takes more than a few claims, thieves find the strands without asking. Who asks while
+ * this worker is in a body has to force it, which takes some microseconds; but for a loop of nothing
+ * the price of a thief is more than the loop.
+ */
+static void make_public(struct strand *self)
 {
-    if (loop->step_max == 1)
-        claim_alone(loop, number);
-    else
-        claim_some(loop, number);
+    if (self->offered == 0 || self->claims < PRIVATE)
+        return;
+    self->offered = 0;
+    (void)filch__split_expose_all(&filch__forks_current()->split, FILCH__UNIT_SLOT);
+}
+
+/* After a claim of `step` units: how long it took is known from the first that is clocked on. */
+static void look_at_clock(struct strand *self, uint64_t step)
+{
+    if (++self->claims < UNCLOCKED)
+        return;
+    int64_t before = self->now;
+    self->now = filch__now();
+    if (self->claims == UNCLOCKED)
+        return;
+    adapt(self->loop, step, self->now - before);
+    make_public(self);
+}
+
+static void claim_lane(struct strand *self, struct filch__lane *lane, int number)
+{
+    struct filch__loop *loop = self->loop;
+    while (has_more(lane) && !stops(loop)) {
+        uint64_t step = portion(lane, filch__load_relaxed(&loop->step));
+        if (!claim_from(loop, lane, step, number))
+            break;
+        look_at_clock(self, step);
+    }
+}
+
+static void claim_in_order(struct strand *self, int number)
+{
+    struct filch__loop *loop = self->loop;
+    while (has_more(loop->lanes) && !stops(loop) && claim_from(loop, loop->lanes, 1, number))
+        if (self->offered)
+            look_at_clock(self, 1);
+}
+
+static void claim(struct strand *self, int number)
+{
+    struct filch__loop *loop = self->loop;
+    if (loop->in_order) {
+        claim_in_order(self, number);
+        return;
+    }
+    for (uint32_t i = 0; i < loop->lane_count; i++)
+        claim_lane(self, &loop->lanes[(self->node + i) % loop->lane_count], number);
 }
 
 /* ---- participants that are workers of the runtime ---- */
 
-struct strand {
-    struct filch__loop *loop;
-    uint32_t node; /* of the heap */
-};
-
-/* A node with none below. */
-#define LEAF (UINT32_MAX / 4)
-
 static int run_strand(void *arg);
 
 /* Offers the strands below this one, works, and takes back what nobody has taken. */
-static void work_and_offer(const struct strand *self, int number)
+static void work_and_offer(struct strand *self, int number)
 {
     struct filch__loop *loop = self->loop;
     struct strand below[2];
     filch_job jobs[2];
-    int offered = 0;
-    for (; offered < 2 && 2 * self->node + 1 + (uint32_t)offered < loop->cap; offered++) {
-        below[offered] = (struct strand){loop, 2 * self->node + 1 + (uint32_t)offered};
-        jobs[offered] = (filch_job)FILCH_JOB(run_strand, &below[offered]);
-        filch_fork(&jobs[offered]);
+    uint32_t n = 0;
+    for (; n < 2 && 2 * self->node + 1 + n < loop->cap; n++) {
+        below[n] = (struct strand){.loop = loop, .node = 2 * self->node + 1 + n};
+        jobs[n] = (filch_job)FILCH_JOB(run_strand, &below[n]);
+        filch_fork(&jobs[n]);
     }
-    claim(loop, number);
-    while (offered > 0)
-        (void)filch__sync_skip(jobs[--offered].position);
+    self->offered = n;
+    claim(self, number);
+    while (n > 0)
+        (void)filch__sync_skip(jobs[--n].position);
 }
 
 /* By whom the caller does not wait for. */
@@ -113,7 +180,7 @@ static int run_strand(void *arg)
 {
     struct strand *self = arg;
     struct filch__part part;
-    if (!has_more(self->loop))
+    if (stops(self->loop) || !is_unfinished(self->loop))
         return 0;
     filch__part_begin(&part, self->loop->rt);
     int number = number_in(self->loop, &part);
@@ -132,17 +199,17 @@ struct outside {
 
 static void run_answer(struct filch__call *call, uint32_t number)
 {
-    (void)number;
-    struct strand self = {((struct outside *)(void *)call)->loop, LEAF};
+    struct strand self = {.loop = ((struct outside *)(void *)call)->loop, .node = LEAF + number};
     (void)run_strand(&self);
 }
 
 static void work_and_call(struct filch__loop *loop, const struct filch__proxy *proxy, int number)
 {
+    struct strand self = {.loop = loop, .node = LEAF};
     struct outside outside = {.call = {.run = run_answer}, .loop = loop};
     filch__proxy_sign(proxy, &outside.call);
     filch__call_post(&outside.call, loop->cap - 1);
-    claim(loop, number);
+    claim(&self, number);
     filch__call_close(&outside.call);
 }
 
@@ -159,7 +226,7 @@ static int work_outside(struct filch__loop *loop)
     if (number >= 0 && loop->cap > 1 && loop->count > 1)
         work_and_call(loop, &proxy, number);
     else if (number >= 0)
-        claim(loop, number);
+        claim(&(struct strand){.loop = loop, .node = LEAF}, number);
     filch__part_end(&part);
     filch__proxy_end(&proxy);
     return number;
@@ -169,7 +236,7 @@ static int work_outside(struct filch__loop *loop)
 
 static int work_inside(struct filch__loop *loop)
 {
-    struct strand self = {loop, loop->count > 1 ? 0 : LEAF};
+    struct strand self = {.loop = loop, .node = loop->count > 1 ? 0 : LEAF};
     struct filch__part part;
     filch__part_begin(&part, loop->rt);
     int number = number_in(loop, &part);
@@ -179,13 +246,23 @@ static int work_inside(struct filch__loop *loop)
     return number;
 }
 
-static uint64_t step_max(const struct filch__loop *loop)
+static void deal(struct filch__loop *loop)
 {
-    uint64_t most = loop->count / SHARES / loop->cap;
-    return most ? most : 1;
+    uint64_t lanes = loop->in_order ? 1 : loop->cap < FILCH__LANES ? loop->cap : FILCH__LANES;
+    lanes = lanes < loop->count ? lanes : loop->count;
+    uint64_t share = loop->count / lanes, more = loop->count % lanes, at = 0;
+    for (uint64_t i = 0; i < lanes; i++) {
+        loop->lanes[i].next = at;
+        at += share + (i < more);
+        loop->lanes[i].end = at;
+    }
+    loop->lane_count = (uint32_t)lanes;
+    loop->step_max = loop->count / SHARES / loop->cap + 1;
+    loop->step = 1;
+    loop->failure = 0;
 }
 
-int filch__loop_run(struct filch__loop *loop, const filch_loop_options *o, bool alone)
+int filch__loop_run(struct filch__loop *loop, const filch_loop_options *o)
 {
     struct filch__worker *w = filch__worker_current();
     int wanted = o ? o->participants : 0;
@@ -197,10 +274,7 @@ int filch__loop_run(struct filch__loop *loop, const filch_loop_options *o, bool 
     uint32_t workers = loop->rt->worker_count;
     loop->cap = wanted && (uint32_t)wanted < workers ? (uint32_t)wanted : workers;
     loop->cancelled = &never;
-    loop->step_max = alone ? 1 : step_max(loop);
-    loop->next = 0;
-    loop->step = 1;
-    loop->failure = 0;
+    deal(loop);
     if (filch__loop_is_cancelled(loop))
         return -ECANCELED;
     rc = w && w->rt == loop->rt ? work_inside(loop) : work_outside(loop);
@@ -208,5 +282,5 @@ int filch__loop_run(struct filch__loop *loop, const filch_loop_options *o, bool 
         return rc;
     if (loop->failure)
         return loop->failure;
-    return loop->next < loop->count ? -ECANCELED : 0;
+    return is_unfinished(loop) ? -ECANCELED : 0;
 }

@@ -28,7 +28,6 @@ static inline bool before(const void *a, const void *b, void *order)
 
 SIZED(4)
 SIZED(8)
-SIZED(12)
 SIZED(16)
 SIZED(24)
 SIZED(32)
@@ -114,8 +113,6 @@ int filch_sort_with(const filch_loop_options *o, void *base, size_t n, size_t si
         return sort4(o, base, n, &by);
     case 8:
         return sort8(o, base, n, &by);
-    case 12:
-        return sort12(o, base, n, &by);
     case 16:
         return sort16(o, base, n, &by);
     case 24:

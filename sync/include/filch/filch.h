@@ -28,11 +28,13 @@
 #include <filch/notify.h>
 #include <filch/once.h>
 #include <filch/oneshot.h>
+#include <filch/reduce.h>
 #include <filch/runtime.h>
 #include <filch/rwlock.h>
 #include <filch/scope.h>
 #include <filch/semaphore.h>
 #include <filch/shield.h>
+#include <filch/sort.h>
 #include <filch/task.h>
 #include <filch/team.h>
 #include <filch/time.h>

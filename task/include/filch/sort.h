@@ -24,7 +24,7 @@ FILCH_BEGIN_DECLS
 typedef int filch_compare_fn(const void *a, const void *b, void *ctx);
 
 /*
- * Sorts n elements of `size` bytes. In place where size is 4, 8, 12, 16, 24 or 32; else it needs
+ * Sorts n elements of `size` bytes. In place where size is 4, 8, 16, 24 or 32; else it needs
  * memory for the elements, and for a pointer to each. -ENOMEM; nothing has moved then. -EINVAL:
  * compare is NULL, size is 0, base is NULL where n is not 0, n * size is no size of an object.
  */

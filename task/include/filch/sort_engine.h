@@ -255,7 +255,7 @@ struct filch__sort_kind {
     static bool name##_less(const void *a, const void *b, void *ctx)                            \
     {                                                                                           \
         (void)ctx;                                                                              \
-        return before((const type *)a, (const type *)b, ctx);                                   \
+        return before((type const *)a, (type const *)b, ctx);                                   \
     }                                                                                           \
     static size_t name##_run(char *a, size_t n, bool down, void *ctx)                           \
     {                                                                                           \

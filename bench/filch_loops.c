@@ -116,3 +116,19 @@ int filch_bench_for_unbalanced(uint64_t n, unsigned workers, struct bench_result
 {
     return measure((struct run){loops_for_unbalanced, &loops, n, out}, workers);
 }
+
+static void sort(int64_t *base, size_t n)
+{
+    must(filch_sort_int64(NULL, base, n), "sort");
+}
+
+static int sort_in_task(const struct loops *l, uint64_t n, struct bench_result *out)
+{
+    (void)l;
+    return loops_sort(sort, n, out);
+}
+
+int filch_bench_sort(uint64_t n, unsigned workers, struct bench_result *out)
+{
+    return measure((struct run){sort_in_task, NULL, n, out}, workers);
+}

@@ -33,6 +33,7 @@ static const struct bench_case own[] = {
     {"team-empty-cold", filch_bench_team_empty_cold},
     {"for-flat", filch_bench_for_flat},
     {"for-unbalanced", filch_bench_for_unbalanced},
+    {"sort", filch_bench_sort},
     {"steal", filch_bench_steal},
     {"busy-owner-steal", filch_bench_busy_owner_steal},
     {"wake", filch_bench_wake},

@@ -47,6 +47,7 @@ bench_fn filch_bench_team_empty;
 bench_fn filch_bench_team_empty_cold;
 bench_fn filch_bench_for_flat;
 bench_fn filch_bench_for_unbalanced;
+bench_fn filch_bench_sort;
 
 /* filch_scopes.c */
 bench_fn filch_bench_scope_open_close;

@@ -3,12 +3,13 @@
 /* Peer: oneTBB by task_group, which was as fast as parallel_invoke with one worker and faster with
  * two. */
 
-#include "bench/driver.h"
+#include "bench/loops.h"
 
 #include <optional>
 #include <vector>
 
 #include <tbb/global_control.h>
+#include <tbb/parallel_sort.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
 #include <tbb/version.h>
@@ -165,4 +166,30 @@ std::uint64_t peer_uts(const uts_tree *tree)
     uts_node root;
     uts_root(tree, &root);
     return instance->arena.execute([&] { return uts(tree, root); });
+}
+
+namespace
+{
+
+void sort(std::int64_t *base, std::size_t n)
+{
+    instance->arena.execute([=] { tbb::parallel_sort(base, base + n); });
+}
+
+int run_sort(std::uint64_t n, unsigned workers, bench_result *out)
+{
+    if (int rc = peer_start(workers))
+        return rc;
+    int rc = loops_sort(sort, n, out);
+    peer_stop();
+    return rc;
+}
+
+const bench_case own[] = {{"sort", run_sort}, {nullptr, nullptr}};
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    return bench_main(argc, argv, own);
 }

@@ -66,7 +66,7 @@ run_aarch64() {
         return
     fi
     sed "s|@ROOT@|$root|g" tests/aarch64.ini >build/aarch64.ini
-    configure aarch64 --cross-file build/aarch64.ini -Dfaults=true || return
+    configure aarch64 --cross-file build/aarch64.ini -Dfaults=true $alone || return
     run_check aarch64_ck
     export FILCH_TEST_EMULATED=1 FILCH_TEST_SKIP
     FILCH_TEST_SKIP=$(printf '%s|' "${aarch64_skip[@]}")

@@ -203,14 +203,17 @@ static void run_answer(struct filch__call *call, uint32_t number)
     (void)run_strand(&self);
 }
 
-static void work_and_call(struct filch__loop *loop, const struct filch__proxy *proxy, int number)
+static void work_and_call(struct filch__loop *loop, struct filch__proxy *proxy, int number)
 {
     struct strand self = {.loop = loop, .node = LEAF};
     struct outside outside = {.call = {.run = run_answer}, .loop = loop};
     filch__proxy_sign(proxy, &outside.call);
     filch__call_post(&outside.call, loop->cap - 1);
     claim(&self, number);
-    filch__call_close(&outside.call);
+    /* What cancels the caller may be what helpers do not see: the end of its own runtime. */
+    if (filch__loop_is_cancelled(loop) && is_unfinished(loop))
+        fail(loop, -ECANCELED);
+    filch__proxy_close(proxy, &outside.call);
 }
 
 static int work_outside(struct filch__loop *loop)

@@ -4,10 +4,19 @@
 #include "sched/admission.h"
 #include "sched/blocks.h"
 #include "sched/frames.h"
+#include "sched/os/clock.h"
+#include "sched/os/die.h"
+#include "task/cancel.h"
+
+#include <filch/fork.h>
 
 #include <errno.h>
 
+/* How long a thread does not look whether it is cancelled, ns. */
+#define NAP 1000000
+
 static const uint32_t never;
+static const filch_local key;
 
 int filch__proxy_begin(struct filch__proxy *p, filch_runtime *rt, struct filch__fiber *me)
 {
@@ -25,8 +34,11 @@ int filch__proxy_begin(struct filch__proxy *p, filch_runtime *rt, struct filch__
         .state = FILCH__TASK_SCHEDULER | FILCH__TASK_RUNNING,
     };
     p->task = t;
+    p->binding = (filch_binding){{0}};
+    if (me && !me->frame)
+        (void)filch_local_bind(&p->binding, &key, NULL);
     p->frame = *filch__frames_home(me);
-    p->cancelled = p->frame ? p->frame->cancelled : me ? me->cancelled : &never;
+    p->cancelled = p->frame ? p->frame->cancelled : &never;
     filch__add_acq_rel(&rt->guests, 1);
     return 0;
 }
@@ -34,6 +46,7 @@ int filch__proxy_begin(struct filch__proxy *p, filch_runtime *rt, struct filch__
 void filch__proxy_end(struct filch__proxy *p)
 {
     filch_runtime *rt = p->task->rt;
+    (void)filch_local_unbind(&p->binding);
     filch__sub_acq_rel(&rt->guests, 1);
     filch__block_free(rt, NULL, p->task, FILCH__BLOCK_COMMON);
     filch__unadmit(rt);
@@ -47,4 +60,33 @@ void filch__proxy_sign(const struct filch__proxy *p, struct filch__call *call)
     call->cancelled = p->cancelled;
     call->poster = filch__fiber_current();
     call->teamed = filch__role_here()->teamed;
+}
+
+/* By the caller, who is cancelled, as its flags say by now. */
+static void cancel(struct filch__proxy *p)
+{
+    filch__task_set_cause(p->task, FILCH_CAUSE_CANCEL); /* of what is opened from now on */
+    filch__cancel_inside(p->task);
+}
+
+void filch__proxy_close(struct filch__proxy *p, struct filch__call *call)
+{
+    static const struct filch__topic topic = {"those who came to its call", NULL};
+    struct filch__strand strand;
+    bool told = false;
+    if (filch__unlikely(filch__load_relaxed(&call->rt->lost)))
+        filch__die("a loop's body has returned in the child of a fork(2) that it made");
+    if (filch__call_withdraw(call))
+        return;
+    if (call->poster)
+        filch__wait_begin(&strand, call->poster, &topic, call);
+    while (!filch__call_is_over(call)) {
+        if (!told && (filch_cancelled() || filch__load_acquire(p->cancelled))) {
+            told = true;
+            cancel(p);
+        }
+        filch__call_wait(call, p->frame && !told ? filch__now() + NAP : FILCH_NEVER);
+    }
+    if (call->poster)
+        filch__wait_end(&strand);
 }

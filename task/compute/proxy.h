@@ -10,10 +10,13 @@
 #include "sched/calls.h"
 #include "task/task.h"
 
+#include <filch/local.h>
+
 struct filch__proxy {
     struct filch_handle *task;
-    struct filch__frame *frame; /* the caller's innermost */
+    struct filch__frame *frame; /* the caller's innermost; NULL: a thread, which nothing cancels */
     const uint32_t *cancelled;  /* what cancels the caller there */
+    filch_binding binding;      /* that frame, where a fiber has none: it brings its flags along */
 };
 
 /* me: the caller's fiber or NULL; rt is not me's. It keeps rt from ending. -ESHUTDOWN, -ENOMEM. */
@@ -23,5 +26,12 @@ void filch__proxy_end(struct filch__proxy *p);
 
 /* What the call says of who works for whom. */
 void filch__proxy_sign(const struct filch__proxy *p, struct filch__call *call);
+
+/*
+ * filch__call_close of a call that it has signed. A cancel of the caller wakes only what waits in
+ * the caller's own task; what waits for the proxy, and what it has opened, is told here, a
+ * millisecond later at most where the caller is a thread.
+ */
+void filch__proxy_close(struct filch__proxy *p, struct filch__call *call);
 
 #endif

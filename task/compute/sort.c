@@ -6,7 +6,6 @@
  * elements, wherever it is cut short.
  */
 #include <filch/atomic.h>
-#include <filch/runtime.h>
 #include <filch/sort.h>
 #include <string.h>
 
@@ -261,23 +260,29 @@ static int sort_by_ranges(struct sort *s, size_t enough)
     return filch_for_with(s->o, 0, s->count, 1, sort_ranges, s);
 }
 
+/* At most so many take part. */
+static int participants_of(const filch_loop_options *o)
+{
+    int numbers = filch_participants(o ? o->runtime : NULL);
+    int workers = numbers - FILCH_PARTICIPANTS_MORE, wanted = o ? o->participants : 0;
+    if (numbers < 0)
+        return numbers;
+    return wanted > 0 && wanted < workers ? wanted : workers;
+}
+
 int filch__sort(const filch_loop_options *o, char *base, size_t n,
                 const struct filch__sort_kind *kind, void *ctx)
 {
-    if (n > 0 && !base)
-        return -EINVAL;
-    if (o && o->participants < 0)
+    if ((n > 0 && !base) || (o && o->participants < 0))
         return -EINVAL;
     if (n < 2)
         return 0;
     if (filch_cancelled())
         return -ECANCELED;
-    int participants = o ? o->participants : 0;
-    if (participants == 0 && n > FEW)
-        participants = filch_runtime_workers(o ? o->runtime : NULL);
+    int participants = n > FEW ? participants_of(o) : 1;
     if (participants < 0)
         return participants;
-    if (n <= FEW || participants == 1)
+    if (participants == 1)
         return kind->serial(base, n, true, ctx);
 
     struct sort s = {.o = o, .kind = kind, .ctx = ctx, .base = base, .n = n};

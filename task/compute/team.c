@@ -3,6 +3,7 @@
 
 #include "sched/admission.h"
 #include "sched/os/clock.h"
+#include "sched/os/die.h"
 #include "task/compute/proxy.h"
 #include "task/compute/turn.h"
 
@@ -18,14 +19,16 @@ static const uint32_t never;
 void filch__team_run_member(struct filch__team *team, uint32_t rank)
 {
     struct filch__role *role = filch__role_here();
-    struct filch__role outer = *role;
+    void *outer = role->member;
+    bool teamed = role->teamed;
     filch_member me = {.rank = (int)rank, .size = (int)team->size, .team = team};
     if (filch__team_is_cancelled(team))
         return;
     role->member = &me;
-    role->teamed = true;
+    filch__store_relaxed(&role->teamed, true);
     int rc = team->fn(&me, team->ctx);
-    *role = outer;
+    role->member = outer; /* and not the number, which it may have got meanwhile */
+    filch__store_relaxed(&role->teamed, teamed);
     if (rc < 0)
         filch__team_cancel(team, rc);
 }
@@ -68,7 +71,10 @@ static void await_members(struct filch__team *team)
         filch__team_look_outside(team);
         filch__call_wait(call, call->frame ? filch__now() + FILCH__TEAM_NAP : FILCH_NEVER);
     }
-    filch__call_close(call);
+    if (team->proxy)
+        filch__proxy_close(team->proxy, call);
+    else
+        filch__call_close(call);
 }
 
 /* ---- the start ---- */
@@ -80,17 +86,20 @@ static int assemble(struct filch__team *team, uint32_t workers)
     int rc = team->spares ? filch__spares_get(team, workers + 1, &spares) : 0;
     if (rc < 0)
         return rc;
-    filch__call_post(&team->call, workers);
+    filch__team_look_outside(team);
+    filch__call_post(&team->call, filch__team_is_cancelled(team) ? 0 : workers);
     if (spares)
         filch__spares_open(team, FILCH__GATE_OPEN);
     filch__team_run_member(team, 0);
+    if (filch__unlikely(filch__load_relaxed(&team->call.rt->lost)))
+        filch__die("a member of a team has returned in the child of a fork(2) that it made");
     await_members(team);
     if (spares)
         filch__spares_free(team, spares);
     return team->failure;
 }
 
-/* In a team, which has the turn, there is no other one to wait for, and no worker to be had. */
+/* Where there is no worker to be had, as in a team, which has the turn, there is none to wait for. */
 static int take_turn_and_assemble(struct filch__team *team, uint32_t workers)
 {
     bool turn = workers > 0;
@@ -119,6 +128,7 @@ static int call_together(struct filch__team *team, uint32_t workers, struct filc
     if (rc < 0)
         return rc;
     filch__proxy_sign(&proxy, call);
+    team->proxy = &proxy;
     team->closing = me ? me->forks.closing : &never;
     rc = take_turn_and_assemble(team, workers);
     filch__proxy_end(&proxy);
@@ -136,9 +146,11 @@ int filch_team_with(const filch_team_options *o, int n, filch_team_fn *fn, void 
         return rc;
     if (filch_cancelled())
         return -ECANCELED;
-    bool nested = filch__role_here()->teamed;
+    /* A worker of another runtime may be what a team there waits for, while this one waits for
+     * workers that are in such teams: turns do not order runtimes. */
+    bool alone = filch__role_here()->teamed || (me && me->rt != rt);
     uint32_t others = (uint32_t)n - 1;
-    uint32_t workers = nested ? 0 : rt->worker_count - (me && me->rt == rt ? 1 : 0);
+    uint32_t workers = alone ? 0 : rt->worker_count - (me ? 1 : 0);
     workers = workers < others ? workers : others;
     if (others > workers && o && o->refuse)
         return -EAGAIN;

@@ -36,7 +36,8 @@ struct filch__team {
     /* Immutable while members run. */
     filch_team_fn *fn;
     void *ctx;
-    const uint32_t *closing; /* beside what the call has: what cancels the caller */
+    const uint32_t *closing;    /* beside what the call has: what cancels the caller */
+    struct filch__proxy *proxy; /* of a caller outside, or NULL */
     uint32_t size;
     uint32_t spares; /* the last ranks */
     /* Shared. */

@@ -43,8 +43,10 @@ void filch__team_cancel(struct filch__team *team, int rc)
 {
     int32_t none = 0;
     (void)filch__cas_relaxed(&team->failure, &none, rc);
-    (void)filch__or_seq_cst(&team->word, CANCELLED);
+    if (filch__or_seq_cst(&team->word, CANCELLED) & CANCELLED)
+        return;
     wake(team, INT_MAX);
+    filch__call_recall(&team->call);
 }
 
 bool filch_team_cancelled(const filch_member *me)

@@ -4,6 +4,7 @@
 #include "sched/os/memory.h"
 #include "sched/runtime.h"
 #include "task/compute/team.h"
+#include "task/holder.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -23,6 +24,7 @@ static int run(struct filch__job *job)
         (void)filch__futex_wait(&team->gate, FILCH__GATE_SHUT, FILCH_NEVER);
     if (gate == FILCH__GATE_OPEN)
         filch__team_run_member(team, self->rank);
+    filch__holder_leave(); /* the thread goes on to others */
     return 0;
 }
 

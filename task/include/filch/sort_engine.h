@@ -202,7 +202,10 @@ filch__sort_split(const struct filch__sorting *k, struct filch__sort_range *r, u
     filch__sort_swap(k, a, filch__sort_at(k, a, left));
     r->lopsided -= (left < right ? left : right) < n / 8;
     r->n = left;
-    rest = (struct filch__sort_range){filch__sort_at(k, a, left + 1), right, r->lopsided, false};
+    rest.a = filch__sort_at(k, a, left + 1);
+    rest.n = right;
+    rest.lopsided = r->lopsided;
+    rest.first = false;
     return rest;
 }
 

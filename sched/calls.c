@@ -75,16 +75,33 @@ void filch__call_post(struct filch__call *call, uint32_t wanted)
     filch__idle_notify(rt);
 }
 
-uint32_t filch__call_withdraw(struct filch__call *call)
+static uint32_t recall(struct filch__call *call, bool last)
 {
     struct filch__calls *calls = &call->rt->calls;
     filch__spin_lock(&calls->lock);
     uint32_t left = call->wanted;
     change_wanted(calls, call, -left);
-    filch__link_remove(&call->link);
+    if (last)
+        filch__link_remove(&call->link);
     filch__spin_unlock(&calls->lock);
     (void)filch__sub_acq_rel(&call->due, left);
     return left;
+}
+
+uint32_t filch__call_recall(struct filch__call *call)
+{
+    return recall(call, false);
+}
+
+bool filch__call_withdraw(struct filch__call *call)
+{
+    (void)recall(call, true);
+    for (uint32_t i = filch__chaos_among(0, LOOKS); i < LOOKS; i++) {
+        if (filch__call_is_over(call))
+            return true;
+        filch__cpu_relax();
+    }
+    return filch__call_is_over(call);
 }
 
 void filch__call_wait(struct filch__call *call, int64_t deadline)
@@ -102,12 +119,8 @@ static const struct filch__topic topic = {"those who came to its call", NULL};
 
 void filch__call_close(struct filch__call *call)
 {
-    (void)filch__call_withdraw(call);
-    for (uint32_t i = filch__chaos_among(0, LOOKS); i < LOOKS; i++) {
-        if (filch__call_is_over(call))
-            return;
-        filch__cpu_relax();
-    }
+    if (filch__call_withdraw(call))
+        return;
     if (call->poster)
         filch__fiber_begin_wait(call->poster, &topic, call);
     while (!filch__call_is_over(call))
@@ -156,11 +169,19 @@ static struct filch__fiber *run_answer(struct filch__runnable *r)
     return filch__call_leave(call);
 }
 
-/* Under the lock: the oldest that wants more. */
-static struct filch__call *oldest(struct filch__calls *calls, bool urgent)
+/* Not where alone the poster can go on: an answer may hold its worker until the poster does. */
+static bool may_answer(const struct filch__worker *w, const struct filch__call *call, bool urgent)
 {
+    return call->wanted && (!urgent || call->urgent) &&
+           !(call->poster && call->poster->pinned == w);
+}
+
+/* Under the lock: the oldest that wants more. */
+static struct filch__call *oldest(const struct filch__worker *w, bool urgent)
+{
+    struct filch__calls *calls = &w->rt->calls;
     for (struct filch__link *l = calls->posted.next; l != &calls->posted; l = l->next)
-        if (call_of(l)->wanted && (!urgent || call_of(l)->urgent))
+        if (may_answer(w, call_of(l), urgent))
             return call_of(l);
     return NULL;
 }
@@ -171,7 +192,7 @@ struct filch__runnable *filch__calls_answer(struct filch__worker *w, bool urgent
     if (filch__chaos_miss())
         return NULL;
     filch__spin_lock(&calls->lock);
-    struct filch__call *call = oldest(calls, urgent);
+    struct filch__call *call = oldest(w, urgent);
     if (call) {
         change_wanted(calls, call, (uint32_t)-1);
         w->call = call;

@@ -59,8 +59,12 @@ void filch__call_post(struct filch__call *call, uint32_t wanted);
  * with, or NULL; elsewhere NULL. */
 struct filch__fiber *filch__call_leave(struct filch__call *call);
 
-/* By the poster: nobody answers it any more. Returns how many have not. */
-uint32_t filch__call_withdraw(struct filch__call *call);
+/* By the poster: who has not answered by now never will. Returns how many. */
+uint32_t filch__call_recall(struct filch__call *call);
+
+/* By the poster, once: nobody answers it any more. True: those that came leave so soon that it is
+ * over. */
+bool filch__call_withdraw(struct filch__call *call);
 
 /* By the poster: all that were wanted have come and left, or it was withdrawn, and those that came
  * have left. Nobody touches it any more. */

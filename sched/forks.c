@@ -228,7 +228,8 @@ static struct filch__fiber *run_job(struct filch__fiber *victim, struct filch__s
     struct filch__fiber *me = filch__fiber_here();
     struct filch__frame *frame = filch__frame_of_job(victim, (uintptr_t)slot);
     filch__store_relaxed(&me->loot_slot, slot);
-    filch__strand_begin(me, victim->task, victim->cancelled, frame, victim->role.teamed);
+    filch__strand_begin(me, victim->task, victim->cancelled, frame,
+                        filch__load_relaxed(&victim->role.teamed));
     int rc = filch__load_relaxed(&slot->fn)(filch__load_relaxed(&slot->arg));
     filch__strand_end(me, frame);
     filch__store_relaxed(&me->loot_slot, NULL);

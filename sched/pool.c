@@ -20,6 +20,7 @@ struct filch__pool_thread {
     filch__thread thread;
     pthread_t self; /* written by the thread before its first job */
     struct filch__pool *pool;
+    struct filch__job *first; /* for which it was made; NULL: the oldest in the queue */
     /* Under the pool's lock. */
     struct filch__link link;                /* while idle */
     struct filch__job *job;                 /* that it runs; read by the thread without the lock, */
@@ -97,15 +98,9 @@ static bool is_cancelled(const struct filch__job *job)
 }
 
 /* Under the lock, which it leaves meanwhile. */
-static void run_oldest(struct filch__pool_thread *self)
+static void run(struct filch__pool_thread *self, struct filch__job *job)
 {
     struct filch__pool *pool = self->pool;
-    struct filch__job *job = job_of(pool->queue.next);
-    filch__link_remove(&job->link);
-    if (filch__unlikely(is_cancelled(job))) {
-        end_job(job, -ECANCELED);
-        return;
-    }
     job->state = FILCH__JOB_RUNNING;
     job->thread = self;
     self->job = job;
@@ -118,6 +113,17 @@ static void run_oldest(struct filch__pool_thread *self)
     filch__pool_lock(pool);
     self->job = NULL;
     end_job(job, result);
+}
+
+/* The same. */
+static void run_oldest(struct filch__pool_thread *self)
+{
+    struct filch__job *job = job_of(self->pool->queue.next);
+    filch__link_remove(&job->link);
+    if (filch__unlikely(is_cancelled(job)))
+        end_job(job, -ECANCELED);
+    else
+        run(self, job);
 }
 
 static void forget(struct filch__pool_thread *t)
@@ -146,6 +152,8 @@ static void *thread_main(void *arg)
     self->self = pthread_self();
     here = self;
     filch__pool_lock(pool);
+    if (self->first)
+        run(self, self->first);
     while (!pool->stop) {
         if (!filch__link_empty(&pool->queue))
             run_oldest(self);
@@ -156,12 +164,13 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-static int start_thread(struct filch__pool *pool)
+/* first may be NULL. */
+static int start_thread(struct filch__pool *pool, struct filch__job *first)
 {
     struct filch__pool_thread *t = filch__alloc(pool->rt->arena, sizeof *t, 64);
     if (!t)
         return -ENOMEM;
-    *t = (struct filch__pool_thread){.pool = pool};
+    *t = (struct filch__pool_thread){.pool = pool, .first = first};
     char name[32];
     snprintf(name, sizeof name, "%.9s/%s", pool->rt->name,
              pool->kind == FILCH__POOL_SPARE ? "spare" : "block");
@@ -172,8 +181,8 @@ static int start_thread(struct filch__pool *pool)
 }
 
 /*
- * A thread, which is counted already, could not be made. Where there is no other, or each job needs
- * its own, `own` is not served; where there is no other nor are those whose threads were refused
+ * A thread, which is counted already, could not be made. Where there is no other, or it was made for
+ * `own` alone, that is not served; where there is no other nor are those whose threads were refused
  * while this one was still hoped for.
  */
 static int refuse(struct filch__pool *pool, struct filch__job *own, int error)
@@ -181,7 +190,7 @@ static int refuse(struct filch__pool *pool, struct filch__job *own, int error)
     int rc = 0;
     filch__pool_lock(pool);
     filch__store_relaxed(&pool->threads, pool->threads - 1);
-    if ((pool->threads == 0 || pool->kind == FILCH__POOL_SPARE) && filch__job_withdraw(own)) {
+    if (pool->kind == FILCH__POOL_SPARE || (pool->threads == 0 && filch__job_withdraw(own))) {
         own->state = FILCH__JOB_NEW;
         rc = error;
     }
@@ -243,17 +252,19 @@ int filch__pool_submit(filch_runtime *rt, enum filch__pool_kind kind, struct fil
         return rc;
     filch__pool_lock(pool);
     job->pool = pool;
-    job->state = FILCH__JOB_QUEUED;
-    filch__link_add(pool->queue.prev, &job->link);
     uint32_t *bell = ring_idle(pool);
     bool grow = !bell && pool->threads < pool->bound;
+    bool own = grow && pool->kind == FILCH__POOL_SPARE;
+    job->state = own ? FILCH__JOB_RUNNING : FILCH__JOB_QUEUED;
+    if (!own)
+        filch__link_add(pool->queue.prev, &job->link);
     if (grow)
         filch__store_relaxed(&pool->threads, pool->threads + 1);
     filch__pool_unlock(pool);
     if (bell)
         filch__futex_wake(bell, 1);
     if (grow)
-        rc = start_thread(pool);
+        rc = start_thread(pool, own ? job : NULL);
     if (filch__likely(rc == 0))
         return 0;
     rc = refuse(pool, job, rc);

@@ -5,13 +5,15 @@
  *
  * A pool is made with its first job. A job goes to the end of the queue and wakes the thread that
  * became idle last; where none is idle it makes a new one, up to the bound. Spare threads have no
- * bound, so each queued job has a thread that is coming for it, or is refused. A thread that has
+ * bound, and one that is made begins with the job for which it was made, which is in no queue; so
+ * each job has a thread that is coming for it, or is refused, whatever becomes of others. A thread that has
  * been idle for some seconds ends; it joins the one that ended before it, so that one at most is
  * left to be joined.
  *
  * A job's states; all changes under the pool's lock:
  *     NEW     -> QUEUED     submit
  *     QUEUED  -> RUNNING    the thread that takes the oldest
+ *     NEW     -> RUNNING    submit, of a spare: to a thread that it makes; and back if it cannot
  *     RUNNING -> DONE       that thread, when `run` has returned
  *     QUEUED  -> DONE       thread NULL. Result -ECANCELED: a thread found the waiter cancelled; or
  *                           an error: there is no thread, and none to be had

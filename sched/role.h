@@ -12,7 +12,7 @@ struct filch__role {
     void *member;        /* of the upper floor: the innermost member of a team that runs here */
     filch_runtime *rt;   /* of the loop in which it is */
     int32_t participant; /* of the upper floor: 0: in no loop */
-    bool teamed;         /* a member of a team waits for its end, or is it */
+    bool teamed;         /* a member of a team waits for its end, or is it; thieves look */
 };
 
 /* The caller's. */

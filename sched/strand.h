@@ -14,7 +14,7 @@ static inline void filch__strand_begin(struct filch__fiber *me, void *task,
                                        bool teamed)
 {
     filch__fiber_set_task(me, task, cancelled);
-    me->role.teamed = teamed;
+    filch__store_relaxed(&me->role.teamed, teamed);
     if (filch__unlikely(frame != NULL)) {
         filch__store_relaxed(&me->frame, frame);
         filch__frames_restore(me, frame);
@@ -26,7 +26,7 @@ static inline void filch__strand_end(struct filch__fiber *me, const struct filch
     if (filch__unlikely(me->frame != frame))
         filch__die_named("a forked job has returned with a scope, shield or binding open",
                          filch__fiber_name ? filch__fiber_name(me->task) : NULL);
-    me->role.teamed = false;
+    filch__store_relaxed(&me->role.teamed, false);
     filch__fiber_clear_task(me);
 }
 

@@ -22,6 +22,12 @@ static int64_t index_at(const struct range *r, uint64_t at)
     return (int64_t)((uint64_t)r->first + at);
 }
 
+/* Where what begins at first ends: after `most`, or with the range. */
+static int64_t end_of(int64_t first, int64_t last, int64_t most)
+{
+    return (uint64_t)last - (uint64_t)first > (uint64_t)most ? first + most : last;
+}
+
 /* Units are indices, and a claim is a chunk. */
 static int run_indices(struct filch__loop *loop, uint64_t begin, uint64_t end, int participant)
 {
@@ -41,8 +47,7 @@ static int run_chunks(struct filch__loop *loop, uint64_t begin, uint64_t end, in
         if (unit > begin && filch__loop_is_cancelled(loop))
             return -ECANCELED;
         int64_t first = index_at(r, unit * (uint64_t)r->grain);
-        int64_t last = r->last - first > r->grain ? first + r->grain : r->last;
-        int rc = r->body(first, last, r->ctx);
+        int rc = r->body(first, end_of(first, r->last, r->grain), r->ctx);
         if (rc < 0)
             return rc;
     }
@@ -57,7 +62,8 @@ int filch_for_with(const filch_loop_options *o, int64_t first, int64_t last, int
     if (first >= last)
         return 0;
     uint64_t n = (uint64_t)last - (uint64_t)first;
-    if (n > INT64_MAX)
+    uint64_t units = grain ? (n - 1) / (uint64_t)grain + 1 : n;
+    if (units > INT64_MAX)
         return -EINVAL;
     struct range r; /* no initialiser: most of the loop is lanes, and few of them are used */
     r.body = body;
@@ -66,7 +72,7 @@ int filch_for_with(const filch_loop_options *o, int64_t first, int64_t last, int
     r.last = last;
     r.grain = grain;
     r.loop.units = grain ? run_chunks : run_indices;
-    r.loop.count = grain ? (n - 1) / (uint64_t)grain + 1 : n;
+    r.loop.count = units;
     r.loop.numbered = r.loop.in_order = false;
     return filch__loop_run(&r.loop, o ? o : &defaults);
 }
@@ -94,8 +100,7 @@ static void set_tile(const struct tiles *t, int d, uint64_t place, filch_span *t
 {
     const filch_span *span = &t->spans[d];
     tile[d].first = (int64_t)((uint64_t)span->first + place * (uint64_t)span->tile);
-    tile[d].last =
-        span->last - tile[d].first > span->tile ? tile[d].first + span->tile : span->last;
+    tile[d].last = end_of(tile[d].first, span->last, span->tile);
     tile[d].tile = span->tile;
 }
 
@@ -173,7 +178,7 @@ static int count_tiles(struct tiles *t, const filch_span *spans)
     t->loop.count = 1;
     for (int d = 0; d < t->dims; d++) {
         t->counts[d] = (lengths[d] - 1) / (uint64_t)t->spans[d].tile + 1;
-        if (lengths[d] > INT64_MAX || t->counts[d] > INT64_MAX / t->loop.count)
+        if (t->counts[d] > INT64_MAX / t->loop.count)
             return -EINVAL;
         t->loop.count *= t->counts[d];
     }

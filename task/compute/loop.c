@@ -276,6 +276,7 @@ int filch__loop_run(struct filch__loop *loop, const filch_loop_options *o)
         return rc;
     uint32_t workers = loop->rt->worker_count;
     loop->cap = wanted && (uint32_t)wanted < workers ? (uint32_t)wanted : workers;
+    loop->cap = loop->count < loop->cap ? (uint32_t)loop->count : loop->cap;
     loop->cancelled = &never;
     deal(loop);
     if (filch__loop_is_cancelled(loop))

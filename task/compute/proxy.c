@@ -18,6 +18,13 @@
 static const uint32_t never;
 static const filch_local key;
 
+/* It has an fn, as all tasks that are not stackless; nobody starts it. */
+static int never_run(void *arg)
+{
+    (void)arg;
+    filch__die("a proxy was run");
+}
+
 int filch__proxy_begin(struct filch__proxy *p, filch_runtime *rt, struct filch__fiber *me)
 {
     if (!filch__admit(rt, NULL))
@@ -29,6 +36,7 @@ int filch__proxy_begin(struct filch__proxy *p, filch_runtime *rt, struct filch__
     }
     *t = (struct filch_handle){
         .runnable.run = filch__task_run,
+        .fn = never_run,
         .rt = rt,
         .block_size = FILCH__BLOCK_COMMON,
         .state = FILCH__TASK_SCHEDULER | FILCH__TASK_RUNNING,

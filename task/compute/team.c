@@ -4,26 +4,30 @@
 #include "sched/admission.h"
 #include "sched/os/clock.h"
 #include "sched/os/die.h"
+#include "sched/os/futex.h"
 #include "task/compute/proxy.h"
 #include "task/compute/turn.h"
 
 #include <filch/fork.h>
 
 #include <errno.h>
+#include <limits.h>
 
 /* How often rank 0 looks for the others' end before it suspends. */
 #define LOOKS 200
+/* ns that rank 0 waits for workers. Spare threads are one more each for the CPUs to run. */
+#define PATIENCE 500000000
 
 static const uint32_t never;
 
-void filch__team_run_member(struct filch__team *team, uint32_t rank)
+/* ---- a member ---- */
+
+static void run_member(struct filch__team *team, uint32_t rank)
 {
     struct filch__role *role = filch__role_here();
     void *outer = role->member;
     bool teamed = role->teamed;
     filch_member me = {.rank = (int)rank, .size = (int)team->size, .team = team};
-    if (filch__team_is_cancelled(team))
-        return;
     role->member = &me;
     filch__store_relaxed(&role->teamed, true);
     int rc = team->fn(&me, team->ctx);
@@ -33,14 +37,45 @@ void filch__team_run_member(struct filch__team *team, uint32_t rank)
         filch__team_cancel(team, rc);
 }
 
+static bool set_gate(struct filch__team *team, uint32_t to)
+{
+    uint32_t shut = FILCH__GATE_SHUT;
+    bool first = filch__cas_acq_rel(&team->gate, &shut, to);
+    if (first)
+        filch__futex_wake(&team->gate, INT_MAX);
+    return first;
+}
+
+/* By each member, once. */
+static void come(struct filch__team *team)
+{
+    if (filch__add_acq_rel(&team->came, 1) + 1 == team->size)
+        (void)set_gate(team, FILCH__GATE_OPEN);
+}
+
+void filch__team_join_in(struct filch__team *team, uint32_t rank)
+{
+    uint32_t gate;
+    come(team);
+    for (int look = 0; (gate = filch__load_acquire(&team->gate)) == FILCH__GATE_SHUT; look++)
+        filch__team_wait_at_gate(team, look);
+    if (gate == FILCH__GATE_OPEN)
+        run_member(team, rank);
+}
+
 static void run_answer(struct filch__call *call, uint32_t number)
 {
-    filch__team_run_member((struct filch__team *)(void *)call, number);
+    filch__team_join_in((struct filch__team *)(void *)call, number);
+}
+
+static bool is_cancelled_outside(const struct filch__team *team)
+{
+    return filch__load_relaxed(team->call.cancelled) || filch__load_relaxed(team->closing);
 }
 
 void filch__team_look_outside(struct filch__team *team)
 {
-    if (filch__load_relaxed(team->call.cancelled) || filch__load_relaxed(team->closing))
+    if (is_cancelled_outside(team))
         filch__team_cancel(team, -ECANCELED);
 }
 
@@ -58,8 +93,7 @@ static void suspend_until_over(struct filch__team *team, struct filch__fiber *me
     filch__wait_end(&strand);
 }
 
-/* Ranks that have not begun when the team is cancelled do not begin any more. A thread without a
- * frame is never cancelled. */
+/* A thread without a frame is never cancelled. */
 static void await_members(struct filch__team *team)
 {
     struct filch__call *call = &team->call;
@@ -79,34 +113,73 @@ static void await_members(struct filch__team *team)
 
 /* ---- the start ---- */
 
-/* With the turn, if it needs that, and all that members need to know but their number. */
-static int assemble(struct filch__team *team, uint32_t workers)
+bool filch__team_refuse(struct filch__team *team, int rc)
 {
-    struct filch__spare_member *spares = NULL;
-    int rc = team->spares ? filch__spares_get(team, workers + 1, &spares) : 0;
+    if (!set_gate(team, FILCH__GATE_REFUSED))
+        return false;
+    team->failure = rc;
+    return true;
+}
+
+/* Rank 0. Spare threads for the ranks for which no worker has come. */
+static int replace_workers(struct filch__team *team)
+{
+    uint32_t missing = filch__call_recall(&team->call);
+    if (missing == 0)
+        return 0; /* they are about to come */
+    filch__store_relaxed(&team->crowded, true);
+    return filch__spares_get(team, team->call.answered + 1, missing);
+}
+
+/* Of the first looks at the gate, until it naps between them, one in so many is at the clock too. */
+#define FIRST 600
+#define SOME  64
+
+/* Rank 0, which has come. True: all have. */
+static bool await_all(struct filch__team *team)
+{
+    int64_t patience = 0;
+    for (int look = 0; filch__load_acquire(&team->gate) == FILCH__GATE_SHUT; look++) {
+        filch__team_wait_at_gate(team, look);
+        if (look < FIRST && look % SOME)
+            continue;
+        int rc = is_cancelled_outside(team) ? -ECANCELED : 0;
+        int64_t now = filch__now();
+        patience = patience ? patience : now + PATIENCE;
+        if (rc == 0 && now >= patience)
+            rc = replace_workers(team);
+        if (rc < 0)
+            (void)filch__team_refuse(team, rc);
+    }
+    return filch__load_relaxed(&team->gate) == FILCH__GATE_OPEN;
+}
+
+/* With the turn, if it needs that, and all that members need to know but their number. */
+static int assemble(struct filch__team *team, uint32_t workers, uint32_t spares)
+{
+    int rc = spares ? filch__spares_get(team, workers + 1, spares) : 0;
     if (rc < 0)
-        return rc;
-    filch__team_look_outside(team);
-    filch__call_post(&team->call, filch__team_is_cancelled(team) ? 0 : workers);
-    if (spares)
-        filch__spares_open(team, FILCH__GATE_OPEN);
-    filch__team_run_member(team, 0);
+        (void)filch__team_refuse(team, rc);
+    filch__call_post(&team->call, rc < 0 ? 0 : workers);
+    come(team);
+    if (await_all(team))
+        run_member(team, 0);
     if (filch__unlikely(filch__load_relaxed(&team->call.rt->lost)))
         filch__die("a member of a team has returned in the child of a fork(2) that it made");
     await_members(team);
-    if (spares)
-        filch__spares_free(team, spares);
+    filch__spares_free(team);
     return team->failure;
 }
 
 /* Where there is no worker to be had, as in a team, which has the turn, there is none to wait for. */
 static int take_turn_and_assemble(struct filch__team *team, uint32_t workers)
 {
+    uint32_t spares = team->size - 1 - workers;
     bool turn = workers > 0;
     int rc = turn ? filch__turn_take(team->call.rt) : 0;
     if (rc < 0)
         return rc;
-    rc = assemble(team, workers);
+    rc = assemble(team, workers, spares);
     if (turn)
         filch__turn_pass(team->call.rt);
     return rc;
@@ -159,7 +232,7 @@ int filch_team_with(const filch_team_options *o, int n, filch_team_fn *fn, void 
         .fn = fn,
         .ctx = ctx,
         .size = (uint32_t)n,
-        .spares = others - workers,
+        .crowded = others > workers,
     };
     return call_together(&team, workers, me);
 }

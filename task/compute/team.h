@@ -3,8 +3,12 @@
  * The inside of a team. Rank 0 is the poster of an urgent call, on whose stack the team is; workers
  * who answer are the next ranks, jobs of the pool of spare threads the last ones.
  *
- * Start. Spare threads come first and wait at the gate, until all have been got or the team is
- * refused. The others begin when they come; `due` of the call counts whoever has not left.
+ * Start. Whoever comes waits at the gate. The last to come opens it, and then fn is called for each
+ * rank. Rank 0 refuses the team where it is cancelled before, or lacks members that cannot be had:
+ * fn is called for none. Where workers do not come in time, rank 0 withdraws the call and gets spare
+ * threads for them: a worker may be kept by code that waits for what this team keeps, a lock that
+ * is not filch's, say. `due` of the call counts whoever has not left.
+ *     gate  SHUT -> OPEN or REFUSED, once, by compare and swap; release, and acquired by all
  *
  * The barrier's word:  epoch:17 | RALLIED | CANCELLED | come:13
  *     come + 1           a member comes, not as the last
@@ -39,9 +43,11 @@ struct filch__team {
     const uint32_t *closing;    /* beside what the call has: what cancels the caller */
     struct filch__proxy *proxy; /* of a caller outside, or NULL */
     uint32_t size;
-    uint32_t spares; /* the last ranks */
+    bool crowded;                       /* it may have more members than there are CPUs for them */
+    struct filch__spare_member *spares; /* of rank 0: the newest, by next */
     /* Shared. */
-    uint32_t gate; /* futex; see below */
+    uint32_t gate; /* futex */
+    uint32_t came;
     int32_t failure;
     uint32_t word __attribute__((aligned(64))); /* futex */
     uint32_t sleeping;
@@ -50,8 +56,12 @@ struct filch__team {
 
 enum filch__gate { FILCH__GATE_SHUT, FILCH__GATE_OPEN, FILCH__GATE_REFUSED };
 
-/* Runs fn as that member, on the calling thread. */
-void filch__team_run_member(struct filch__team *team, uint32_t rank);
+/* On the calling thread: comes, and runs fn as that member if all come. */
+void filch__team_join_in(struct filch__team *team, uint32_t rank);
+/* For a member that has come: a moment passes until the next look at the gate. */
+void filch__team_wait_at_gate(struct filch__team *team, int look);
+/* By rank 0. False: it is open. */
+bool filch__team_refuse(struct filch__team *team, int rc);
 
 /* Any member: the first failure cancels the team. rc < 0. */
 void filch__team_cancel(struct filch__team *team, int rc);
@@ -66,15 +76,12 @@ void filch__team_look_outside(struct filch__team *team);
 
 /* ---- spare threads ---- */
 
-struct filch__spare_member;
-
 /*
- * Gets so many threads for the ranks from `first` on, which wait at the gate: *out is for the end.
- * -ENOMEM, -EAGAIN: none of them has run; nothing is left.
+ * By rank 0: gets a thread for each of so many ranks, from `first` on. -ENOMEM, -EAGAIN: it has got
+ * none, or not all; the team is to be refused.
  */
-int filch__spares_get(struct filch__team *team, uint32_t first, struct filch__spare_member **out);
-void filch__spares_open(struct filch__team *team, enum filch__gate gate);
-/* They have left. */
-void filch__spares_free(struct filch__team *team, struct filch__spare_member *spares);
+int filch__spares_get(struct filch__team *team, uint32_t first, uint32_t count);
+/* By rank 0, when all have left. */
+void filch__spares_free(struct filch__team *team);
 
 #endif

@@ -46,7 +46,6 @@ void filch__team_cancel(struct filch__team *team, int rc)
     if (filch__or_seq_cst(&team->word, CANCELLED) & CANCELLED)
         return;
     wake(team, INT_MAX);
-    filch__call_recall(&team->call);
 }
 
 bool filch_team_cancelled(const filch_member *me)
@@ -57,6 +56,22 @@ bool filch_team_cancelled(const filch_member *me)
 }
 
 /* ---- the barrier ---- */
+
+static int spins(const struct filch__team *team)
+{
+    return filch__load_relaxed(&team->crowded) ? 0 : SPINS;
+}
+
+/* No sleep of rank 0 is longer than that, which looks whether it is to go on waiting. */
+void filch__team_wait_at_gate(struct filch__team *team, int look)
+{
+    if (look < spins(team))
+        filch__cpu_relax();
+    else if (look < spins(team) + YIELDS)
+        filch__os_yield();
+    else
+        (void)filch__futex_wait(&team->gate, FILCH__GATE_SHUT, filch__now() + FILCH__TEAM_NAP);
+}
 
 static void nap(struct filch__team *team, uint32_t word)
 {
@@ -69,10 +84,9 @@ static void nap(struct filch__team *team, uint32_t word)
 
 static void pass_time(struct filch__team *team, uint32_t word, int look)
 {
-    int spins = team->spares ? 0 : SPINS;
-    if (look < spins)
+    if (look < spins(team))
         filch__cpu_relax();
-    else if (look < spins + YIELDS)
+    else if (look < spins(team) + YIELDS)
         filch__os_yield();
     else
         nap(team, word);

@@ -18,10 +18,10 @@
  *     int rc = filch_team(filch_concurrency(NULL), sweep, &grid);
  *
  * One team of a runtime runs at a time; who waits for its turn suspends, and its worker serves the
- * team that runs, as does any other that comes to a wait or to its task's end. A worker in the middle
- * of a computation comes late: rank 0 starts at once, and at the first barrier it waits. A team
- * that a member opens is served by spare threads alone, at once. A member must not wait for a task
- * that calls filch_team.
+ * team that runs, as does any other that comes to a wait or to its task's end. All begin when all
+ * have come. Where a worker does not come within half a second, because it computes on, or waits for
+ * something that is not filch's, a spare thread takes its place. A team that a member opens is
+ * served by spare threads alone, at once. A member must not wait for a task that calls filch_team.
  */
 #ifndef FILCH_TEAM_H
 #define FILCH_TEAM_H
@@ -53,16 +53,16 @@ typedef struct filch_team_options {
 
 /*
  * Calls fn once for each rank, and returns when all have returned: 0, or the first failure. Any
- * thread or task; in a task it may suspend before rank 0 begins and after it has ended, on other
- * threads it blocks then. Members may wait as they could elsewhere, but while they do their worker
+ * thread or task; in a task it may suspend while it waits for its turn and after rank 0 has ended;
+ * on other threads it blocks then. Members may wait as they could elsewhere, but while they do their worker
  * may run other things; barriers hold it. Members other than the caller have the runtime's stack
  * size. On spare threads filch_cancelled is always false: see filch_team_cancelled.
  *
  * The team is cancelled when a member fails, or when the caller's task or scope is, which is seen at
  * the latest a millisecond after somebody has come to wait in a barrier. Then all barriers
- * return -ECANCELED, and ranks that were not begun are not begun any more.
+ * return -ECANCELED.
  *
- * -ECANCELED: cancelled. Where fn was not called: -EINVAL: n < 1 or above FILCH_TEAM_MAX, fn is
+ * -ECANCELED: cancelled, before fn was called or since. Where fn was not called: -EINVAL: n < 1 or above FILCH_TEAM_MAX, fn is
  * NULL. -EAGAIN: n is above what there is and spare threads are refused, or cannot be had; -ENOMEM;
  * -ESHUTDOWN: the runtime closes, or was lost to a fork(2).
  */

@@ -7,7 +7,10 @@ Each runtime is one program, bench-RUNTIME in the build folder, called as
 
 which times the workload itself, with the runtime started and warm, and prints one line of JSON:
 {"value": <number in the benchmark's unit>, "check": "<result>"}. The check must equal the known
-result. Runs are interleaved: within each repetition every runtime has its turn, so that a change in
+result. A compute library has a program of its own, bench-LIBRARY, which takes the number of threads
+as its parameter, and learns from its environment (bench/compute.h) whether it runs on filch.
+
+Runs are interleaved: within each repetition every runtime has its turn, so that a change in
 the machine's mood touches all of them. A combination of benchmark, runtime and workers that has
 used up its time budget gets fewer repetitions; the record says how many it had.
 
@@ -28,7 +31,7 @@ import sys
 import time
 from collections import namedtuple
 
-from catalogue import BENCHMARKS, PEAK, RUNTIMES
+from catalogue import BENCHMARKS, FOREIGN, LIBRARIES, PEAK, RUNTIMES
 
 # runs: repetitions at most. budget_s: a combination whose runs took this long gets no further one,
 # once it has min_runs. limit_s: of one run; beyond it the program is stopped.
@@ -57,18 +60,50 @@ def stop(process):
     process.wait()
 
 
-def call(build, runtime, bench, param, workers, limit_s):
+def program_of(bench, runtime):
+    return bench.library.name if bench.library else runtime.program or runtime.name
+
+
+def program_path(build, program):
+    return os.path.join(build, "bench-" + program)
+
+
+def dropin_folder(build, library):
+    return os.path.join(os.path.dirname(os.path.abspath(build)), "adapters", library.dropin[0])
+
+
+def environment(build, bench, runtime, param):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+    env.update(runtime.env)
+    library = bench.library
+    if library and library.openmp:
+        env["OMP_NUM_THREADS"] = str(param)
+    if library and runtime.name == "filch":
+        env["BENCH_ADAPTER"] = "filch"
+        if library.dropin:
+            folders = [dropin_folder(build, library), env.get("LD_LIBRARY_PATH")]
+            env["LD_LIBRARY_PATH"] = ":".join(filter(None, folders))
+    return env
+
+
+def start(command, env, cpus):
+    """The process inherits the CPUs from this one: libraries count them before main."""
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=env, start_new_session=True)
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+def call(build, bench, runtime, param, workers, limit_s):
     """One run of a program; its value, check and peak memory in MiB."""
-    command = [os.path.join(build, "launch"), os.path.join(build, "bench-" + runtime.name)]
-    command += [bench, str(param), str(workers)]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **runtime.env},
-        start_new_session=True,
-    )
+    command = [os.path.join(build, "launch"), program_path(build, program_of(bench, runtime))]
+    command += [bench.name, str(param), str(workers)]
+    cpus = sorted(os.sched_getaffinity(0))
+    process = start(command, environment(build, bench, runtime, param),
+                    cpus[:workers] if bench.library else cpus)
     try:
         out, err = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
@@ -141,7 +176,7 @@ class Harness:
         samples = self.samples[key]
         start = time.monotonic()
         try:
-            value, check, peak = call(self.build, runtime, key.bench, key.param, key.workers,
+            value, check, peak = call(self.build, bench, runtime, key.param, key.workers,
                                       self.plan.limit_s)
         except Failure as failure:
             samples.correct = False
@@ -226,7 +261,10 @@ def table(harness):
 def table_order(item):
     key = item[0]
     names = [b.name for b in BENCHMARKS]
-    return names.index(key.bench), key.workers, [r.name for r in RUNTIMES].index(key.runtime)
+    params = [p for b in BENCHMARKS if b.name == key.bench for p in (b.full, b.quick)]
+    runtimes = [r.name for r in RUNTIMES]
+    return (names.index(key.bench), params.index(key.param), key.workers,
+            runtimes.index(key.runtime))
 
 
 def usable_cpus():
@@ -245,39 +283,53 @@ def cpu_model():
 
 
 def installed(build):
-    """The runtimes whose program was built; a line for each."""
-    found = []
+    """The programs that were built, by name; a line for each that there could be."""
+    found = set()
     print(f"{cpu_model()}, {usable_cpus()} usable CPUs")
-    for runtime in RUNTIMES:
-        program = os.path.join(build, "bench-" + runtime.name)
-        if not os.access(program, os.X_OK):
-            print(f"  {runtime.name}: left out ({runtime.what})")
+    for name, what in [(r.name, r.what) for r in RUNTIMES if r.what] + [
+            (library.name, library.what) for library in LIBRARIES.values()]:
+        path = program_path(build, name)
+        if not os.access(path, os.X_OK):
+            print(f"  {name}: left out ({what})")
             continue
-        version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-        print(f"  {runtime.name}: {version.stdout.strip()}")
-        found.append(runtime)
+        version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+        print(f"  {name}: {version.stdout.strip()}")
+        found.add(name)
     sys.stdout.flush()
     return found
 
 
-def make_schedule(selected, quick, workers, runtimes):
+def lacks_dropin(build, library, runtime):
+    return (library is not None and library.dropin is not None and runtime.name == "filch"
+            and not os.path.exists(os.path.join(dropin_folder(build, library), library.dropin[1])))
+
+
+def make_schedule(build, selected, quick, workers, programs):
     schedule = []
+    lacking = set()
     for bench in selected:
         counts = [bench.workers] if bench.workers else workers
         if max(counts) > usable_cpus() and bench.workers:
             print(f"  {bench.name}: left out (needs {bench.workers} CPUs)")
             continue
         param = bench.quick if quick else bench.full
+        if param is None:
+            continue
         keys = []
         for count in counts:
-            for runtime in runtimes:
-                if runtime.name not in bench.runtimes:
+            for runtime in RUNTIMES:
+                if runtime.name not in bench.runtimes or program_of(bench, runtime) not in programs:
+                    continue
+                if lacks_dropin(build, bench.library, runtime):
+                    lacking.add(bench.library)
                     continue
                 if runtime.single and count != counts[0]:
                     continue
                 used = 1 if runtime.single else count
                 keys.append((Key(bench.name, param, runtime.name, used, bench.unit), runtime))
         schedule.append((bench, keys))
+    for library in sorted(lacking, key=lambda library: library.name):
+        print(f"  {library.name}: not on filch (its {library.dropin[1]} was not built)")
     return schedule
 
 
@@ -316,6 +368,8 @@ def list_benchmarks(selected, quick):
     for b in selected:
         names = [b.name] + ([PEAK[b.name]] if b.name in PEAK else [])
         param = b.quick if quick else b.full
+        if param is None:
+            continue
         print(f"{' '.join(names):18} {param:>10}  {b.unit:11} {' '.join(b.runtimes)}")
 
 
@@ -338,9 +392,9 @@ def main():
         list_benchmarks(selected, args.quick)
         return 0
     path = os.path.abspath(args.json or os.path.join(args.build, "results.json"))
-    runtimes = installed(args.build)
+    programs = installed(args.build)
     workers = args.workers or [n for n in (1, 2) if n <= usable_cpus()]
-    schedule = make_schedule(selected, args.quick, workers, runtimes)
+    schedule = make_schedule(args.build, selected, args.quick, workers, programs)
     harness = Harness(args.build, QUICK if args.quick else FULL, Progress())
     with open(path, "w", encoding="utf-8") as f:
         try:
@@ -353,7 +407,7 @@ def main():
     for line in harness.failures:
         print(line)
     print(f"records: {path}")
-    if "filch" not in (r.name for r in runtimes):
+    if "filch" not in programs:
         print("FAILED: filch was not built")
         return 1
     return 1 if harness.failures else 0

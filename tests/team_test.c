@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Teams: all members at the same time, barriers, single, helping; inside of loops and teams. */
+#include "tests/compute_check.h"
+
+enum { MOST = 16 };
+
+static int team_on(filch_runtime *rt, int n, filch_team_fn *fn, void *ctx)
+{
+    return filch_team_with(&(filch_team_options){.runtime = rt}, n, fn, ctx);
+}
+
+/* ---- all members at the same time ---- */
+
+struct roll {
+    int size;
+    uint32_t inside;
+    uint32_t rank[MOST];
+};
+
+/* Without a call into filch: each must be on a thread of its own. */
+static int meet(filch_member *me, void *ctx)
+{
+    struct roll *r = ctx;
+    CHECK(me->size == r->size && me->rank >= 0 && me->rank < r->size);
+    CHECK(me->local == NULL && filch_team_member() == me);
+    me->local = r;
+    tally(&r->rank[me->rank]);
+    tally(&r->inside);
+    SPIN_UNTIL(count_of(&r->inside) == (uint32_t)r->size);
+    CHECK(me->local == r && filch_team_member() == me && !filch_team_cancelled(me));
+    return 0;
+}
+
+static void meet_in_teams(filch_runtime *rt)
+{
+    CHECK(filch_team_member() == NULL);
+    for (int n = 1; n <= MOST; n++) {
+        struct roll r = {.size = n};
+        CHECK(team_on(rt, n, meet, &r) == 0);
+        for (int rank = 0; rank < n; rank++)
+            CHECK(r.rank[rank] == 1);
+    }
+    CHECK(filch_team_member() == NULL);
+}
+
+static void all_at_the_same_time(void)
+{
+    from_everywhere(meet_in_teams);
+}
+
+static void called_by_several_threads(void)
+{
+    for (size_t w = 0; w < COUNT(worker_counts); w++) {
+        filch_runtime *rt = runtime_open(worker_counts[w]);
+        from_threads(rt, 3, meet_in_teams);
+        runtime_close(rt);
+    }
+}
+
+static int is_caller(filch_member *me, void *ctx)
+{
+    if (me->rank == 0)
+        CHECK(pthread_equal(*(pthread_t *)ctx, pthread_self()));
+    return 0;
+}
+
+static void rank_0_is_the_caller(void)
+{
+    filch_runtime *rt = runtime_open(2);
+    pthread_t self = pthread_self();
+    for (int i = 0; i < 100; i++)
+        CHECK(team_on(rt, 1 + i % 4, is_caller, &self) == 0);
+    CHECK(filch_team(2, is_caller, &self) == 0);
+    runtime_close(rt);
+}
+
+/* ---- barriers ---- */
+
+struct rounds {
+    int rounds;
+    uint64_t plain[MOST]; /* written by its rank, read by all others after the barrier */
+    uint32_t singles;
+};
+
+static int go_round(filch_member *me, void *ctx)
+{
+    struct rounds *r = ctx;
+    for (int i = 1; i <= r->rounds; i++) {
+        r->plain[me->rank] = (uint64_t)i;
+        CHECK(filch_team_barrier(me) == 0);
+        for (int rank = 0; rank < me->size; rank++)
+            CHECK(r->plain[rank] == (uint64_t)i);
+        if (filch_team_single(me))
+            tally(&r->singles);
+        if (i % 64 == 0 && me->rank == 0 && is_task())
+            CHECK(filch_yield() == 0);
+        CHECK(filch_team_barrier(me) == 0);
+    }
+    return 0;
+}
+
+static void go_rounds(filch_runtime *rt)
+{
+    for (int n = 1; n <= MOST; n += n < 4 ? 1 : 4) {
+        struct rounds r = {.rounds = (int)sized(20, 100, 1000)};
+        CHECK(team_on(rt, n, go_round, &r) == 0);
+        CHECK(r.singles == (uint32_t)r.rounds);
+    }
+    struct rounds r = {.rounds = (int)sized(1000, 5000, 200000)};
+    CHECK(team_on(rt, 2, go_round, &r) == 0);
+    CHECK(r.singles == (uint32_t)r.rounds);
+}
+
+static void barriers_and_singles(void)
+{
+    from_everywhere(go_rounds);
+}
+
+/* More than the epochs that a word has. */
+static int many_barriers(filch_member *me, void *ctx)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < 150000; i++)
+        rc = filch_team_barrier(me);
+    return rc < 0 ? rc : *(int *)ctx;
+}
+
+static void thousands_of_barriers(void)
+{
+    filch_runtime *rt = runtime_open(1);
+    int ok = 0;
+    CHECK(team_on(rt, 1, many_barriers, &ok) == 0);
+    if (!instrumented() && !test_size_is("quick"))
+        CHECK(team_on(rt, 2, many_barriers, &ok) == 0);
+    runtime_close(rt);
+}
+
+/* ---- helping barriers ---- */
+
+enum { WORK = 500 };
+
+/* Work that makes more work: so many pieces in all. */
+struct bag {
+    filch_member *member[MOST];
+    uint32_t left; /* may be taken */
+    uint32_t made, done, in_help, bursts;
+};
+
+static void put_work(struct bag *b, filch_member *me, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (filch__add_acq_rel(&b->made, 1u) < WORK) {
+            tally(&b->left);
+            filch_team_rally(me);
+        }
+}
+
+struct helper {
+    struct bag *bag;
+    filch_member *me;
+};
+
+static bool take_work(void *ctx)
+{
+    struct helper *h = ctx;
+    struct bag *b = h->bag;
+    uint32_t left = count_of(&b->left);
+    while (left > 0 && !filch__cas_acq_rel(&b->left, &left, left - 1))
+        continue;
+    if (left == 0)
+        return false;
+    put_work(b, h->me, 2);
+    if (left % 16 == 0)
+        sched_yield();
+    tally(&b->done);
+    return true;
+}
+
+static int help_out(filch_member *me, void *ctx)
+{
+    struct bag *b = ctx;
+    struct helper h = {b, me};
+    for (uint32_t burst = 1; burst <= 5; burst++) {
+        if (filch_team_single(me))
+            put_work(b, me, 1);
+        if (burst % 2)
+            spin_for((int64_t)me->rank * 20 * US);
+        CHECK(filch_team_barrier_helping(me, take_work, &h) == 0);
+        CHECK(count_of(&b->done) == WORK && count_of(&b->left) == 0);
+        CHECK(filch_team_barrier(me) == 0);
+        if (filch_team_single(me))
+            b->made = b->done = 0;
+        CHECK(filch_team_barrier_helping(me, take_work, &h) == 0);
+    }
+    return 0;
+}
+
+static void help_in_teams(filch_runtime *rt)
+{
+    for (int n = 1; n <= 6; n++) {
+        struct bag b = {.left = 0};
+        CHECK(team_on(rt, n, help_out, &b) == 0);
+    }
+}
+
+static void barriers_that_help(void)
+{
+    from_everywhere(help_in_teams);
+}
+
+/* One member makes work after the others have come to wait. */
+static int one_makes_work(filch_member *me, void *ctx)
+{
+    struct bag *b = ctx;
+    struct helper h = {b, me};
+    if (me->rank == 0) {
+        for (int i = 0; i < 20; i++) {
+            spin_for(i % 3 * 100 * US);
+            tally(&b->left);
+            filch_team_rally(me);
+        }
+        filch__add_acq_rel(&b->made, (uint32_t)WORK);
+    }
+    CHECK(filch_team_barrier_helping(me, take_work, &h) == 0);
+    CHECK(count_of(&b->left) == 0 && count_of(&b->made) >= WORK);
+    CHECK(count_of(&b->done) >= 20);
+    return 0;
+}
+
+static void work_for_who_waits(void)
+{
+    for (int n = 2; n <= 5; n++) {
+        filch_runtime *rt = runtime_open(2);
+        struct bag b = {.made = WORK};
+        CHECK(team_on(rt, n, one_makes_work, &b) == 0);
+        runtime_close(rt);
+    }
+}
+
+/* ---- teams in loops, in teams, in each other's way ---- */
+
+static int three_barriers(filch_member *me, void *ctx)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < 3; i++)
+        rc = filch_team_barrier(me);
+    if (rc == 0)
+        tally(ctx);
+    return rc;
+}
+
+static int team_in_body(int64_t first, int64_t last, void *ctx)
+{
+    int rc = 0;
+    for (; rc == 0 && first < last; first++)
+        rc = filch_team(2 + (int)(first % 2), three_barriers, ctx);
+    return rc;
+}
+
+static void teams_in_loop(filch_runtime *rt)
+{
+    uint32_t members = 0;
+    CHECK(filch_for_with(&(filch_loop_options){.runtime = rt}, 0, 400, 1, team_in_body, &members) ==
+          0);
+    CHECK(members == 1000);
+}
+
+static void four_hundred_teams_in_a_loop(void)
+{
+    for (size_t w = 0; w < COUNT(worker_counts); w++) {
+        filch_runtime *rt = runtime_open(worker_counts[w]);
+        from_task(rt, teams_in_loop);
+        runtime_close(rt);
+    }
+}
+
+static int loop_of_teams(void *ctx)
+{
+    return filch_for(0, 60, 1, team_in_body, ctx);
+}
+
+static void *loop_of_teams_on_thread(void *ctx)
+{
+    CHECK(loop_of_teams(ctx) == 0);
+    return NULL;
+}
+
+static void many_callers(void)
+{
+    for (size_t w = 0; w < COUNT(worker_counts); w++) {
+        filch_runtime *rt = runtime_open(worker_counts[w]);
+        filch_handle *h[4];
+        uint32_t members = 0;
+        for (size_t i = 0; i < COUNT(h); i++)
+            spawn_on(rt, &h[i], loop_of_teams, &members);
+        pthread_t thread = thread_start(loop_of_teams_on_thread, &members);
+        for (size_t i = 0; i < COUNT(h); i++)
+            CHECK(join(h[i]) == 0);
+        thread_join(thread);
+        CHECK(members == 5 * 150);
+        runtime_close(rt);
+    }
+}
+
+struct nest {
+    filch_runtime *rt;
+    uint32_t members, indices;
+};
+
+static int count_index(int64_t first, int64_t last, void *ctx)
+{
+    filch__add_acq_rel((uint32_t *)ctx, (uint32_t)(last - first));
+    return 0;
+}
+
+static int open_inner(filch_member *me, void *ctx)
+{
+    struct nest *n = ctx;
+    filch_loop_options o = {.runtime = n->rt};
+    CHECK(filch_team_barrier(me) == 0);
+    CHECK(team_on(n->rt, 3, three_barriers, &n->members) == 0);
+    CHECK(filch_for_with(&o, 0, 100, 1, count_index, &n->indices) == 0);
+    CHECK(filch_for_with(&o, 0, 2, 1, team_in_body, &n->members) == 0);
+    CHECK(filch_team_member() == me);
+    return filch_team_barrier(me);
+}
+
+static void nest_teams(filch_runtime *rt)
+{
+    for (int size = 1; size <= 4; size++) {
+        struct nest n = {.rt = rt};
+        CHECK(team_on(rt, size, open_inner, &n) == 0);
+        CHECK(n.members == (uint32_t)size * 8 && n.indices == (uint32_t)size * 100);
+    }
+}
+
+static void teams_in_teams(void)
+{
+    from_everywhere(nest_teams);
+}
+
+/* Rank 0 of each is on a worker of the other's runtime. */
+struct crossed {
+    filch_runtime *other;
+    uint32_t *inside;
+};
+
+static int meet_crossed(filch_member *me, void *ctx)
+{
+    if (me->rank == 0) {
+        tally(ctx);
+        SPIN_UNTIL(count_of(ctx) == 2);
+    }
+    return filch_team_barrier(me);
+}
+
+static int open_crossed(void *arg)
+{
+    struct crossed *c = arg;
+    return team_on(c->other, 2, meet_crossed, c->inside);
+}
+
+static void two_runtimes_cross(void)
+{
+    for (int i = 0; i < 20; i++) {
+        filch_runtime *a = runtime_open(1), *b = runtime_quiet(1);
+        filch_handle *h[2];
+        uint32_t inside = 0;
+        struct crossed c[2] = {{b, &inside}, {a, &inside}};
+        spawn_on(a, &h[0], open_crossed, &c[0]);
+        spawn_on(b, &h[1], open_crossed, &c[1]);
+        CHECK(join(h[0]) == 0 && join(h[1]) == 0);
+        CHECK(filch_runtime_destroy(b) == 0);
+        runtime_close(a);
+    }
+}
+
+/* ---- members that wait ---- */
+
+static filch_mutex mutex = FILCH_MUTEX;
+
+static int wait_a_little(filch_member *me, void *ctx)
+{
+    if (me->rank % 2 == 0)
+        CHECK(filch_sleep(100 * US) == 0);
+    CHECK(filch_mutex_lock(&mutex) == 0);
+    tally(ctx);
+    CHECK(filch_yield() == 0);
+    CHECK(filch_mutex_unlock(&mutex) == 0);
+    CHECK(filch_team_barrier(me) == 0);
+    CHECK(filch_for(0, 50, 1, count_index, ctx) == 0);
+    return filch_team_barrier(me);
+}
+
+static void wait_in_teams(filch_runtime *rt)
+{
+    for (int n = 1; n <= 9; n += 2) {
+        uint32_t count = 0;
+        CHECK(team_on(rt, n, wait_a_little, &count) == 0);
+        CHECK(count == (uint32_t)n * 51);
+    }
+}
+
+static void members_that_wait(void)
+{
+    from_everywhere(wait_in_teams);
+}
+
+/* While rank 0 waits its worker may come to the same team; it alone can go on with a pinned task. */
+static int rank_0_sleeps(filch_member *me, void *ctx)
+{
+    (void)ctx;
+    if (me->rank == 0)
+        CHECK(filch_sleep(MS) == 0);
+    return filch_team_barrier(me);
+}
+
+static int pinned_team(void *arg)
+{
+    return filch_team(2, rank_0_sleeps, arg);
+}
+
+static int busy_for_long(void *flag)
+{
+    raise_flag(flag);
+    spin_for(5 * MS);
+    return 0;
+}
+
+static void a_pinned_caller_waits(void)
+{
+    filch_runtime *rt = runtime_open(2);
+    filch_handle *h[2];
+    uint32_t busy = 0;
+    filch_spawn_options first = {.runtime = rt, .worker = 1}, second = {.runtime = rt, .worker = 2};
+    REQUIRE(filch_spawn_with(&h[0], &second, busy_for_long, &busy) == 0);
+    SPIN_UNTIL(flag_up(&busy));
+    REQUIRE(filch_spawn_with(&h[1], &first, pinned_team, NULL) == 0);
+    CHECK(join(h[1]) == 0 && join(h[0]) == 0);
+    runtime_close(rt);
+}
+
+static int team_in_poll(filch_future *self, const filch_waker *waker)
+{
+    uint32_t count = 0;
+    (void)self, (void)waker;
+    CHECK(filch_team(3, wait_a_little, &count) == 0);
+    return (int)count;
+}
+
+static int team_on_pool(void *arg)
+{
+    return team_in_poll(NULL, arg);
+}
+
+static int unusual_callers(void *arg)
+{
+    static const filch_future_ops ops = {"a team", team_in_poll, NULL};
+    filch_handle *h[5];
+    (void)arg;
+    for (size_t i = 0; i < COUNT(h); i++) {
+        filch_future f = FILCH_FUTURE(&ops);
+        REQUIRE(filch_spawn_future(&h[i], &f, sizeof f) == 0);
+    }
+    for (size_t i = 0; i < COUNT(h); i++)
+        CHECK(join(h[i]) == 153);
+    CHECK(filch_blocking(team_on_pool, NULL) == 153);
+    return 0;
+}
+
+static void polls_and_blocking_calls(void)
+{
+    in_task_of_each(unusual_callers);
+}
+
+int main(void)
+{
+    RUN(all_at_the_same_time);
+    RUN(called_by_several_threads);
+    RUN(rank_0_is_the_caller);
+    RUN(barriers_and_singles);
+    RUN(thousands_of_barriers);
+    RUN(barriers_that_help);
+    RUN(work_for_who_waits);
+    RUN(four_hundred_teams_in_a_loop);
+    RUN(many_callers);
+    RUN(teams_in_teams);
+    RUN(two_runtimes_cross);
+    RUN(members_that_wait);
+    RUN(a_pinned_caller_waits);
+    RUN(polls_and_blocking_calls);
+    return summary();
+}

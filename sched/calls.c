@@ -9,8 +9,12 @@
 
 #define SLEEPING 0x80000000u
 
-/* How often the poster looks whether all have left before it suspends: as in forks.c. */
-#define LOOKS 100
+/*
+ * How often the poster looks whether all have left before it suspends: as in forks.c; or before it sleeps,
+ * on a thread outside, which takes longer.
+ */
+#define LOOKS         100
+#define LOOKS_OUTSIDE 1000
 
 static __thread struct filch__role role_of_thread;
 
@@ -96,7 +100,8 @@ uint32_t filch__call_recall(struct filch__call *call)
 bool filch__call_withdraw(struct filch__call *call)
 {
     (void)recall(call, true);
-    for (uint32_t i = filch__chaos_among(0, LOOKS); i < LOOKS; i++) {
+    uint32_t looks = call->poster ? LOOKS : LOOKS_OUTSIDE;
+    for (uint32_t i = filch__chaos_among(0, looks); i < looks; i++) {
         if (filch__call_is_over(call))
             return true;
         filch__cpu_relax();

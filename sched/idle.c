@@ -50,6 +50,23 @@ static bool search_round(struct filch__worker *w, struct filch__work *work)
     return work->runnable;
 }
 
+/* Is there anything that this worker could run? */
+static bool work_in_sight(struct filch__worker *w)
+{
+    struct filch_runtime *rt = w->rt;
+    if (!filch__injector_empty(&rt->injector) || !filch__injector_empty(&w->inbox) ||
+        filch__load_relaxed(&rt->calls.wanted))
+        return true;
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        struct filch__worker *other = &rt->workers[i];
+        struct filch__fiber *fiber = filch__load_acquire(&other->current);
+        if (filch__deque_count(&other->spawned) || filch__deque_count(&other->ready) ||
+            (fiber && filch__forks_count(fiber)))
+            return true;
+    }
+    return false;
+}
+
 static void stop_searching(struct filch__worker *w, bool found)
 {
     if (!w->searching)
@@ -78,25 +95,15 @@ static bool search(struct filch__worker *w, struct filch__work *work)
         if (filch__load_relaxed(&rt->stop))
             break;
     }
-    stop_searching(w, found);
+    stop_searching(w, found && (work->runnable != &w->answer || work_in_sight(w)));
     return found;
 }
 
-/* The second look of a sleeper: is there anything that this worker could run? */
-static bool work_in_sight(struct filch__worker *w)
+void filch__idle_look_again(struct filch__worker *w)
 {
-    struct filch_runtime *rt = w->rt;
-    if (!filch__injector_empty(&rt->injector) || !filch__injector_empty(&w->inbox) ||
-        filch__load_relaxed(&rt->calls.wanted))
-        return true;
-    for (uint32_t i = 0; i < rt->worker_count; i++) {
-        struct filch__worker *other = &rt->workers[i];
-        struct filch__fiber *fiber = filch__load_acquire(&other->current);
-        if (filch__deque_count(&other->spawned) || filch__deque_count(&other->ready) ||
-            (fiber && filch__forks_count(fiber)))
-            return true;
-    }
-    return false;
+    if (filch__load_relaxed(&w->rt->sleepers) && !filch__load_relaxed(&w->rt->searching) &&
+        work_in_sight(w))
+        filch__idle_wake_one(w->rt);
 }
 
 /*

@@ -6,9 +6,9 @@
 
 /*
  * How often a claimant looks for the owner's answer before it forces. An owner that forks answers
- * within one pop; 200 looks are about what the membarrier costs, so waiting at most doubles it.
+ * within one pop; so many looks are about what the membarrier costs, so waiting at most doubles it.
  */
-#define PATIENCE 200
+#define PATIENCE 64
 
 void filch__split_init(struct filch__split *s, uintptr_t base, uintptr_t end)
 {

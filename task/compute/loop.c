@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "task/compute/loop.h"
 
+#include "sched/idle.h"
 #include "sched/os/clock.h"
 #include "task/compute/participant.h"
 #include "task/compute/proxy.h"
@@ -16,10 +17,8 @@
 #define SHARES 16
 /* Claims at the end of a lane are not smaller than one in so many of others. */
 #define ENDING 8
-/* A look at the clock is dear against the first few claims of a loop of nothing. */
-#define UNCLOCKED 3
-/* So many claims are made before thieves find the strands at once. */
-#define PRIVATE 5
+/* ns that a loop lasts before thieves find its strands at once. */
+#define PRIVATE_TIME 500
 /* A node with none below; participants of a caller outside are this and above. */
 #define LEAF (1u << 30)
 
@@ -93,34 +92,34 @@ struct strand {
     struct filch__loop *loop;
     uint32_t node;    /* of the heap; who has none below offers none */
     uint32_t offered; /* and not made public so far */
-    uint32_t claims;
-    int64_t now; /* at the end of the last one that was clocked */
+    bool answers;     /* a call, and has not looked again (sched/idle.h) */
+    int64_t began, now;
 };
 
 /*
- * Where it takes more than a few claims, thieves find the strands without asking. Who asks while
- * this worker is in a body has to force it, which takes some microseconds; but for a loop of nothing
- * the price of a thief is more than the loop.
+ * Where it lasts, thieves find the strands without asking. Who asks while this worker is in a body
+ * has to force it, which takes some microseconds; but for a loop of nothing the price of a thief is
+ * more than the loop.
  */
 static void make_public(struct strand *self)
 {
-    if (self->offered == 0 || self->claims < PRIVATE)
+    if (self->offered == 0 || self->now - self->began < PRIVATE_TIME)
         return;
     self->offered = 0;
     (void)filch__split_expose_all(&filch__forks_current()->split, FILCH__UNIT_SLOT);
 }
 
-/* After a claim of `step` units: how long it took is known from the first that is clocked on. */
+/* After a claim of `step` units. */
 static void look_at_clock(struct strand *self, uint64_t step)
 {
-    if (++self->claims < UNCLOCKED)
-        return;
     int64_t before = self->now;
     self->now = filch__now();
-    if (self->claims == UNCLOCKED)
-        return;
     adapt(self->loop, step, self->now - before);
     make_public(self);
+    if (filch__unlikely(self->answers)) {
+        self->answers = false;
+        filch__idle_look_again(filch__worker_current());
+    }
 }
 
 static void claim_lane(struct strand *self, struct filch__lane *lane, int number)
@@ -138,13 +137,14 @@ static void claim_in_order(struct strand *self, int number)
 {
     struct filch__loop *loop = self->loop;
     while (has_more(loop->lanes) && !stops(loop) && claim_from(loop, loop->lanes, 1, number))
-        if (self->offered)
+        if (self->offered || self->answers)
             look_at_clock(self, 1);
 }
 
 static void claim(struct strand *self, int number)
 {
     struct filch__loop *loop = self->loop;
+    self->began = self->now = filch__now();
     if (loop->in_order) {
         claim_in_order(self, number);
         return;
@@ -199,7 +199,8 @@ struct outside {
 
 static void run_answer(struct filch__call *call, uint32_t number)
 {
-    struct strand self = {.loop = ((struct outside *)(void *)call)->loop, .node = LEAF + number};
+    struct filch__loop *loop = ((struct outside *)(void *)call)->loop;
+    struct strand self = {.loop = loop, .node = LEAF + number, .answers = true};
     (void)run_strand(&self);
 }
 
@@ -216,6 +217,15 @@ static void work_and_call(struct filch__loop *loop, struct filch__proxy *proxy, 
     filch__proxy_close(proxy, &outside.call);
 }
 
+/*
+ * A fiber that waits for helpers leaves its worker to them. A member of a team on a thread has none
+ * to leave: where a helper waits, and the other members come to a barrier, that holds all workers.
+ */
+static bool may_call(const struct filch__loop *loop)
+{
+    return loop->cap > 1 && (filch__fiber_current() || !filch__role_here()->teamed);
+}
+
 static int work_outside(struct filch__loop *loop)
 {
     struct filch__part part;
@@ -226,7 +236,7 @@ static int work_outside(struct filch__loop *loop)
     loop->cancelled = proxy.cancelled;
     filch__part_begin(&part, loop->rt);
     int number = number_in(loop, &part);
-    if (number >= 0 && loop->cap > 1 && loop->count > 1)
+    if (number >= 0 && may_call(loop))
         work_and_call(loop, &proxy, number);
     else if (number >= 0)
         claim(&(struct strand){.loop = loop, .node = LEAF}, number);

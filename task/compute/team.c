@@ -127,6 +127,8 @@ static int replace_workers(struct filch__team *team)
     uint32_t missing = filch__call_recall(&team->call);
     if (missing == 0)
         return 0; /* they are about to come */
+    if (team->workers_only)
+        return -EAGAIN;
     filch__store_relaxed(&team->crowded, true);
     return filch__spares_get(team, team->call.answered + 1, missing);
 }
@@ -157,7 +159,9 @@ static bool await_all(struct filch__team *team)
 /* With the turn, if it needs that, and all that members need to know but their number. */
 static int assemble(struct filch__team *team, uint32_t workers, uint32_t spares)
 {
-    int rc = spares ? filch__spares_get(team, workers + 1, spares) : 0;
+    int rc = is_cancelled_outside(team) ? -ECANCELED : 0;
+    if (rc == 0 && spares)
+        rc = filch__spares_get(team, workers + 1, spares);
     if (rc < 0)
         (void)filch__team_refuse(team, rc);
     filch__call_post(&team->call, rc < 0 ? 0 : workers);
@@ -232,6 +236,7 @@ int filch_team_with(const filch_team_options *o, int n, filch_team_fn *fn, void 
         .fn = fn,
         .ctx = ctx,
         .size = (uint32_t)n,
+        .workers_only = o && o->refuse,
         .crowded = others > workers,
     };
     return call_together(&team, workers, me);

@@ -43,6 +43,7 @@ struct filch__team {
     const uint32_t *closing;    /* beside what the call has: what cancels the caller */
     struct filch__proxy *proxy; /* of a caller outside, or NULL */
     uint32_t size;
+    bool workers_only;                  /* rather than with spare threads it does not come about */
     bool crowded;                       /* it may have more members than there are CPUs for them */
     struct filch__spare_member *spares; /* of rank 0: the newest, by next */
     /* Shared. */

@@ -2,6 +2,7 @@
 #include "sched/calls.h"
 
 #include "sched/admission.h"
+#include "sched/hold.h"
 #include "sched/idle.h"
 #include "sched/os/futex.h"
 #include "sched/os/spin.h"
@@ -74,8 +75,10 @@ void filch__call_post(struct filch__call *call, uint32_t wanted)
     filch__link_add(calls->posted.prev, &call->link);
     change_wanted(calls, call, wanted);
     filch__spin_unlock(&calls->lock);
-    if (call->urgent)
+    if (call->urgent) {
         wake_for(rt, wanted);
+        filch__hold_tell(rt);
+    }
     filch__idle_notify(rt);
 }
 

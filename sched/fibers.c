@@ -302,6 +302,23 @@ void filch__park_for(struct filch__runnable *first)
         (void)filch__exchange_acq_rel(&me->interrupted, 0);
 }
 
+static void offer_left(struct filch__fiber *left)
+{
+    filch__forks_offer(left);
+}
+
+/* What it went aside from before, it goes back to afterwards. */
+void filch__fiber_run_aside(struct filch__runnable *r)
+{
+    struct filch__fiber *me = filch__fiber_current();
+    struct filch__worker *w = me->worker;
+    struct filch__fiber *outer = w->aside;
+    w->aside = me;
+    w->handoff = r;
+    leave_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), offer_left);
+    w->aside = outer;
+}
+
 bool filch__park_leaving(uint32_t *lock)
 {
     struct filch__fiber *me = filch__fiber_current();

@@ -103,6 +103,7 @@ struct filch__fiber {
     struct filch__runnable play;      /* runs the job below */
     struct filch__fiber *loot_victim; /* (o) forks.h: the job that it was made for */
     struct filch__slot *loot_slot;    /* owner-written: the stolen job that it runs, or shall run */
+    struct filch__worker *holds;      /* owner-written: that it holds while it awaits a thief */
 };
 
 #define FILCH__LINE 64
@@ -191,6 +192,10 @@ struct filch__fiber *filch__park_next(struct filch__worker *w);
 
 /* A park after a prepare, with `first` being the next thing that the worker runs. */
 void filch__park_for(struct filch__runnable *first);
+
+/* After a prepare, on a fiber that stays with its worker (hold.h): runs r on another one, until that ends
+ * or suspends. */
+void filch__fiber_run_aside(struct filch__runnable *r);
 
 /* Any thread. The fiber's next or present park returns. */
 void filch__unpark(struct filch__fiber *fiber);

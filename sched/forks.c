@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched/forks.h"
 
+#include "sched/hold.h"
 #include "sched/idle.h"
 #include "sched/os/chaos.h"
 #include "sched/os/clock.h"
@@ -133,8 +134,24 @@ static bool done(const struct filch__slot *slot)
 
 const struct filch__topic filch__topic_stolen_job = {"a stolen job", NULL};
 
+static bool is_done(const void *slot)
+{
+    return done(slot);
+}
+
+/* The thief wakes the worker, which the fiber does not leave. */
+static void hold_for_thief(struct filch__fiber *fiber, struct filch__slot *slot)
+{
+    struct filch__hold hold = {.looks = 0};
+    filch__store_relaxed(&fiber->holds, fiber->worker);
+    filch__fence_seq_cst(); /* as with `awaited` */
+    while (!filch__hold_on(&hold, is_done, slot) && !filch__hold_is_spent(&hold))
+        continue;
+    filch__store_relaxed(&fiber->holds, NULL);
+}
+
 /* Until the job in the slot, which a thief has, is done. */
-static void await_thief(struct filch__slot *slot)
+static void await_thief(struct filch__slot *slot, bool holds)
 {
     for (uint32_t i = filch__chaos_among(0, LOOKS); i < LOOKS; i++) {
         if (done(slot))
@@ -144,6 +161,8 @@ static void await_thief(struct filch__slot *slot)
     struct filch__fiber *fiber = filch__fiber_current();
     filch__store_relaxed(&fiber->awaited, slot);
     filch__fiber_begin_wait(fiber, &filch__topic_stolen_job, slot);
+    if (holds)
+        hold_for_thief(fiber, slot);
     filch__fence_seq_cst();
     filch__chaos_nap();
     while (!done(slot))
@@ -154,7 +173,7 @@ static void await_thief(struct filch__slot *slot)
     filch__store_relaxed(&fiber->awaited, NULL);
 }
 
-int64_t filch__sync_slow(uintptr_t position)
+static inline int64_t sync_slow(uintptr_t position, bool holds)
 {
     struct filch__split *s = &filch__forks_current()->split;
     struct filch__slot *slot = (struct filch__slot *)position;
@@ -162,22 +181,37 @@ int64_t filch__sync_slow(uintptr_t position)
     if (position >= s->end || filch__split_settle(s, position, FILCH__UNIT_SLOT) == FILCH__POP_MINE)
         return FILCH__MINE;
     filch__store_relaxed(&s->tail, position + sizeof *slot);
-    await_thief(slot);
+    await_thief(slot, holds);
     int rc = (int)(intptr_t)filch__load_relaxed(&slot->arg);
     filch__store_relaxed(&s->tail, position);
     filch__split_rewind(s, position, FILCH__UNIT_SLOT);
     return rc;
 }
 
-int filch__sync_skip(uintptr_t position)
+int64_t filch__sync_slow(uintptr_t position)
+{
+    return sync_slow(position, false);
+}
+
+static inline int skip(uintptr_t position, bool holds)
 {
     struct filch__split *s = &filch__forks_current()->split;
     filch__store_relaxed(&s->tail, position);
     filch__fence_compiler(); /* as in filch_sync */
     if (position >= filch__load_relaxed(&s->bound))
         return -ECANCELED;
-    int64_t result = filch__sync_slow(position);
+    int64_t result = sync_slow(position, holds);
     return result == FILCH__MINE ? -ECANCELED : (int)result;
+}
+
+int filch__sync_skip(uintptr_t position)
+{
+    return skip(position, false);
+}
+
+int filch__sync_skip_holding(uintptr_t position)
+{
+    return skip(position, true);
 }
 
 /* A fiber with room for a job of the victim, if the thief's own has not enough. False: no memory. */
@@ -237,9 +271,12 @@ static struct filch__fiber *run_job(struct filch__fiber *victim, struct filch__s
     filch__chaos_nap();
     (void)filch__exchange_seq_cst(&slot->fn, FILCH__DONE);
     filch__chaos_nap();
-    if (filch__load_seq_cst(&victim->awaited) != slot || !filch__unpark_claim(victim))
+    if (filch__load_seq_cst(&victim->awaited) != slot)
         return NULL;
-    return filch__unpark_next(victim);
+    struct filch__worker *holds = filch__load_relaxed(&victim->holds);
+    if (filch__unlikely(holds != NULL))
+        filch__hold_ring(holds);
+    return filch__unpark_claim(victim) ? filch__unpark_next(victim) : NULL;
 }
 
 struct filch__fiber *filch__forks_run(const struct filch__loot *loot)

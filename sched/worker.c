@@ -116,7 +116,8 @@ static inline struct filch__runnable *take_ready(struct filch__worker *w)
 
 struct filch__runnable *filch__worker_pick_ready(struct filch__worker *w)
 {
-    if (filch__unlikely((w->tick + 1) % TURN == 0 || filch__load_relaxed(&w->rt->calls.urgent)))
+    if (filch__unlikely((w->tick + 1) % TURN == 0 || filch__load_relaxed(&w->rt->calls.urgent) ||
+                        w->aside))
         return NULL;
     w->tick++;
     return take_ready(w);
@@ -130,6 +131,11 @@ static inline struct filch__runnable *answer(struct filch__worker *w)
 struct filch__runnable *filch__worker_pick(struct filch__worker *w)
 {
     struct filch__runnable *r = NULL;
+    if (filch__unlikely(w->aside != NULL)) {
+        r = &w->aside->resume;
+        w->aside = NULL;
+        return r;
+    }
     if (filch__unlikely(filch__load_relaxed(&w->rt->calls.urgent)))
         r = filch__calls_answer(w, true);
     if (filch__chaos_stray(w->rt->worker_count))

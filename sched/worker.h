@@ -45,6 +45,7 @@ struct filch__worker {
     uint32_t tick;
     bool searching;                  /* counted in the runtime's searchers */
     struct filch__runnable *handoff; /* what the next loop runs first */
+    struct filch__fiber *aside;      /* to which it goes back next: hold.h */
     struct filch__call *call;        /* that `answer`, its answer, is to run */
     uint32_t call_number;
     struct filch__runnable answer;
@@ -64,7 +65,8 @@ struct filch__worker {
     struct filch__context home;  /* the thread's own stack */
     /* Shared. */
     struct filch__injector inbox __attribute__((aligned(64)));
-    uint32_t idle; /* 1: asleep or about to be, may be woken by who sets it to 0 */
+    uint32_t idle;  /* 1: asleep or about to be, may be woken by who sets it to 0 */
+    uint32_t holds; /* 1: asleep for a fiber that holds it */
     struct filch__parker parker;
     struct filch__roster roster; /* of what this worker has added */
     /* Immutable. */

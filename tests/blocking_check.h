@@ -91,7 +91,7 @@ static inline bool is_asked(filch_blocking_future *b)
 /* Jobs of rt that wait for a thread. */
 static inline int queued(filch_runtime *rt)
 {
-    struct filch__pool *pool = filch__load_acquire(&rt->pool);
+    struct filch__pool *pool = filch__load_acquire(&rt->pools[FILCH__POOL_BLOCKING]);
     int n = 0;
     if (!pool)
         return 0;
@@ -105,7 +105,7 @@ static inline int queued(filch_runtime *rt)
 /* Threads of rt's pool, by its own account. */
 static inline uint32_t pool_threads(filch_runtime *rt)
 {
-    struct filch__pool *pool = filch__load_acquire(&rt->pool);
+    struct filch__pool *pool = filch__load_acquire(&rt->pools[FILCH__POOL_BLOCKING]);
     return pool ? filch__load_relaxed(&pool->threads) : 0;
 }
 

@@ -321,9 +321,9 @@ static void threads_end_while_jobs_come(void)
         filch_handle *h[4];
         s[0] = (struct stormer){.rounds = 1};
         CHECK(filch_run(rt, call_and_pause, &s[0]) == 0);
-        filch__pool_lock(rt->pool);
-        rt->pool->patience = round * 20000;
-        filch__pool_unlock(rt->pool);
+        filch__pool_lock(rt->pools[FILCH__POOL_BLOCKING]);
+        rt->pools[FILCH__POOL_BLOCKING]->patience = round * 20000;
+        filch__pool_unlock(rt->pools[FILCH__POOL_BLOCKING]);
         for (int i = 0; i < 4; i++) {
             s[i] = (struct stormer){.rounds = sized(200, 1500, 6000)};
             s[i].random = test_seed() + (uint64_t)i;

@@ -267,7 +267,7 @@ static void threads(void)
 {
     filch_runtime *rt = runtime_bounded(2, 3);
     CHECK(filch_run(rt, give, (void *)1) == 1);
-    CHECK(!rt->pool && threads_named("calls/block") == 0);
+    CHECK(!rt->pools[FILCH__POOL_BLOCKING] && threads_named("calls/block") == 0);
     struct crowd c = {.wanted = 3};
     for (int i = 0; i < 10; i++)
         spawn_on(rt, NULL, call_crowd, &c);
@@ -288,9 +288,10 @@ static void idle_threads_end(void)
 {
     filch_runtime *rt = runtime_bounded(2, 5);
     CHECK(filch_run(rt, call_once, NULL) == 1);
-    filch__pool_lock(rt->pool);
-    rt->pool->patience = MS / 10; /* the one thread sleeps for as long as was said before */
-    filch__pool_unlock(rt->pool);
+    filch__pool_lock(rt->pools[FILCH__POOL_BLOCKING]);
+    rt->pools[FILCH__POOL_BLOCKING]->patience =
+        MS / 10; /* the one thread sleeps for as long as was said before */
+    filch__pool_unlock(rt->pools[FILCH__POOL_BLOCKING]);
     for (int round = 0; round < 20; round++) {
         struct crowd c = {.wanted = 5};
         for (int i = 0; i < 5 + round; i++)

@@ -229,7 +229,8 @@ static int wait_in_scope(void)
 {
     filch_scope s;
     REQUIRE(filch_scope_open(&s, NULL) == 0);
-    CHECK(filch_scope_spawn(&s, NULL, sleep_long, NULL) == 0);
+    int rc = filch_scope_spawn(&s, NULL, sleep_long, NULL);
+    CHECK(rc == 0 || (rc == -ESHUTDOWN && filch_cancelled()));
     return filch_scope_close(&s);
 }
 
@@ -307,13 +308,6 @@ static void end_of_the_callers_runtime(void)
 
 /* ---- the runtime's end ---- */
 
-static int report_closing(void *closing)
-{
-    SPIN_UNTIL(filch_cancelled());
-    raise_flag(closing);
-    return 0;
-}
-
 static void *loop_on_thread(void *arg)
 {
     (void)loop_task(arg);
@@ -339,8 +333,17 @@ static void destroyed_while_loops_run(void)
 
 struct closing {
     filch_runtime *rt;
-    uint32_t in_body, closing;
+    uint32_t in_body, watched, closing;
 };
+
+static int report_closing(void *arg)
+{
+    struct closing *c = arg;
+    raise_flag(&c->watched);
+    SPIN_UNTIL(filch_cancelled());
+    raise_flag(&c->closing);
+    return 0;
+}
 
 static int loop_again(int64_t first, int64_t last, void *ctx)
 {
@@ -366,9 +369,9 @@ static void refused_by_a_closing_runtime(void)
 {
     filch_runtime *rt = runtime_open(2);
     struct closing c = {.rt = rt};
-    spawn_on(rt, NULL, report_closing, &c.closing);
+    spawn_on(rt, NULL, report_closing, &c);
     pthread_t thread = thread_start(loop_while_it_closes, &c);
-    SPIN_UNTIL(flag_up(&c.in_body));
+    SPIN_UNTIL(flag_up(&c.in_body) && flag_up(&c.watched));
     runtime_close(rt);
     thread_join(thread);
 }

@@ -23,7 +23,8 @@ static void count_threads(int n)
 #pragma omp atomic
             sizes += omp_get_num_threads();
             CHECK(omp_get_level() == 1);
-            CHECK(omp_in_parallel() == (n > 1));
+            CHECK(n == 1 || omp_in_parallel());
+            CHECK(n > 1 || filch_task_name() || !omp_in_parallel());
             CHECK(omp_get_active_level() == (n > 1));
             CHECK(omp_get_ancestor_thread_num(0) == 0);
             CHECK(omp_get_ancestor_thread_num(1) == omp_get_thread_num());
@@ -33,8 +34,8 @@ static void count_threads(int n)
         CHECK(sizes == n * n);
         for (int i = 0; i < MOST; i++)
             CHECK(seen[i] == (i < n));
-        CHECK(omp_get_level() == 0 && !omp_in_parallel() && omp_get_thread_num() == 0);
-        CHECK(omp_get_num_threads() == 1);
+        CHECK(omp_get_level() == 0 && omp_get_active_level() == 0);
+        CHECK(omp_get_thread_num() == 0 && omp_get_num_threads() == 1);
     }
 }
 
@@ -200,15 +201,15 @@ static void inner_regions_where_levels_allow_it(void)
     everywhere(nest_twice);
 }
 
-/* At most as many as workers, and one where all are busy; exactly as many where dyn-var is false. */
+/* As many as workers, or exactly as many as asked for where dyn-var is false. */
 static void choose_size(int n)
 {
     int most = omp_get_max_threads(), got = 0;
     CHECK(omp_get_dynamic() && most >= 1);
 #pragma omp parallel
-#pragma omp single
-    got = omp_get_num_threads();
-    CHECK(got >= 1);
+#pragma omp atomic
+    got++;
+    CHECK(got == most);
     omp_set_dynamic(0);
     omp_set_num_threads(n);
     CHECK(omp_get_max_threads() == n);
@@ -218,7 +219,8 @@ static void choose_size(int n)
     got++;
     CHECK(got == n);
     omp_set_dynamic(1);
-    CHECK(omp_get_max_threads() <= n);
+    CHECK(omp_get_max_threads() ==
+          (n < filch_runtime_workers(NULL) ? n : filch_runtime_workers(NULL)));
 }
 
 static void *choose_sizes(void *arg)
@@ -233,35 +235,41 @@ static void sizes_that_nobody_asked_for(void)
     thread_join(thread_start(choose_sizes, NULL));
 }
 
-static int most_when_busy(void *arg)
+/* A library that asks whether it is in parallel computes alone then. */
+static int ask_when_busy(void *arg)
+{
+    struct blockers *busy = arg;
+    CHECK(omp_in_parallel() == (omp_get_max_threads() > 1));
+    CHECK(omp_get_active_level() == 0);
+    raise_flag(&busy->released);
+    return 0;
+}
+
+static int ask_when_idle(void *arg)
 {
     (void)arg;
-    return omp_get_max_threads();
+    SPIN_UNTIL(!omp_in_parallel());
+    return 0;
 }
 
-static void one_thread_where_all_are_busy(void)
+static void in_parallel_where_all_are_busy(void)
 {
-    for (size_t w = 0; w < COUNT(worker_counts); w++) {
-        struct blockers busy;
-        filch_runtime *rt = runtime_open(worker_counts[w]);
-        block_workers(&busy, rt, 2, worker_counts[w]);
-        CHECK(filch_run(rt, most_when_busy, NULL) == 1);
-        raise_flag(&busy.released);
-        drain(rt);
-        runtime_close(rt);
-    }
+    int workers = filch_runtime_workers(NULL) + 1;
+    struct blockers busy;
+    filch_runtime *rt = runtime_open(workers);
+    block_workers(&busy, rt, 2, workers);
+    CHECK(filch_run(rt, ask_when_busy, &busy) == 0);
+    drain(rt);
+    CHECK(filch_run(rt, ask_when_idle, NULL) == 0);
+    CHECK(!omp_in_parallel());
+    runtime_close(rt);
 }
 
-/* What was told last is set again: nothing changes. What else is set holds. */
-static void *set_what_was_told(void *arg)
+static void *set_threads(void *arg)
 {
-    omp_set_num_threads(8);
-    int told = omp_get_max_threads();
-    omp_set_num_threads(told);
     omp_set_dynamic(0);
+    omp_set_num_threads(8);
     CHECK(omp_get_max_threads() == 8);
-    omp_set_num_threads(3);
-    CHECK(omp_get_max_threads() == 3);
     omp_set_num_threads(-1);
     CHECK(omp_get_max_threads() == 1);
     return arg;
@@ -294,7 +302,7 @@ static void *fresh_variables(void *arg)
 
 static void variables_belong_to_a_thread(void)
 {
-    thread_join(thread_start(set_what_was_told, NULL));
+    thread_join(thread_start(set_threads, NULL));
     thread_join(thread_start(fresh_variables, NULL));
 }
 
@@ -357,7 +365,7 @@ static int member_with_regions(filch_member *me, void *ctx)
 {
     (void)ctx;
     me->local = &me->rank;
-    CHECK(omp_get_thread_num() == 0 && omp_get_num_threads() == 1 && !omp_in_parallel());
+    CHECK(omp_get_thread_num() == 0 && omp_get_num_threads() == 1 && omp_get_level() == 0);
     count_threads(2);
     CHECK(me->local == &me->rank);
     return 0;
@@ -416,7 +424,7 @@ int main(void)
     RUN(inner_regions_have_one_thread);
     RUN(inner_regions_where_levels_allow_it);
     RUN(sizes_that_nobody_asked_for);
-    RUN(one_thread_where_all_are_busy);
+    RUN(in_parallel_where_all_are_busy);
     RUN(variables_belong_to_a_thread);
     RUN(teams_one_after_the_other);
     RUN(allocators);

@@ -149,7 +149,7 @@ static void sum_everywhere(filch_runtime *rt, int cap, int64_t n, int64_t grain,
 {
     struct summing s[4];
     for (int i = 0; i < 4; i++)
-        s[i] = (struct summing){{rt, cap}, n, grain, -1};
+        s[i] = (struct summing){{.runtime = rt, .participants = cap}, n, grain, -1};
     CHECK(filch_run(rt, sum_up, &s[0]) == 0);
     CHECK(sum_up(&s[1]) == 0);
     pthread_t a = thread_start(sum_up_on_thread, &s[2]), b = thread_start(sum_up_on_thread, &s[3]);
@@ -174,7 +174,8 @@ static void the_same_bits_everywhere(void)
         filch_runtime *rt = runtime_open(workers[w]);
         for (size_t l = 0; l < COUNT(lengths); l++)
             for (size_t g = 0; g < COUNT(grains); g++) {
-                struct summing first = {{rt, 1}, lengths[l], grains[g], -1};
+                struct summing first = {
+                    {.runtime = rt, .participants = 1}, lengths[l], grains[g], -1};
                 CHECK(sum_up(&first) == 0);
                 if (w == 0)
                     expected[l][g] = first.result;

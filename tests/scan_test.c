@@ -186,7 +186,7 @@ static void check_same(const struct sums *s)
 static void sum_everywhere(filch_runtime *rt, int cap, int64_t n, int64_t grain)
 {
     for (int i = 0; i < 4; i++) {
-        got[i].o = (filch_loop_options){rt, cap};
+        got[i].o = (filch_loop_options){.runtime = rt, .participants = cap};
         got[i].n = n;
         got[i].grain = grain;
     }
@@ -213,7 +213,7 @@ static void the_same_bits_everywhere(void)
         REQUIRE(filch_runtime_create(&rt[w], &(filch_options){.workers = workers[w]}) == 0);
     for (size_t l = 0; l < COUNT(lengths); l++)
         for (size_t g = 0; g < COUNT(grains); g++) {
-            expected.o = (filch_loop_options){rt[0], 1};
+            expected.o = (filch_loop_options){.runtime = rt[0], .participants = 1};
             expected.n = lengths[l];
             expected.grain = grains[g];
             CHECK(sum_up(&expected) == 0);

@@ -377,33 +377,81 @@ static void two_runtimes_cross(void)
 
 /* ---- members that wait ---- */
 
-static filch_mutex mutex = FILCH_MUTEX;
+/* What one team's members wait for they have among themselves: barriers hold workers, so a member on
+ * a spare thread must not wait for another team's. */
+struct waits {
+    filch_mutex mutex;
+    uint32_t count;
+};
 
 static int wait_a_little(filch_member *me, void *ctx)
 {
+    struct waits *w = ctx;
     if (me->rank % 2 == 0)
         CHECK(filch_sleep(100 * US) == 0);
-    CHECK(filch_mutex_lock(&mutex) == 0);
-    tally(ctx);
+    CHECK(filch_mutex_lock(&w->mutex) == 0);
+    tally(&w->count);
     CHECK(filch_yield() == 0);
-    CHECK(filch_mutex_unlock(&mutex) == 0);
+    CHECK(filch_mutex_unlock(&w->mutex) == 0);
     CHECK(filch_team_barrier(me) == 0);
-    CHECK(filch_for(0, 50, 1, count_index, ctx) == 0);
+    CHECK(filch_for(0, 50, 1, count_index, &w->count) == 0);
     return filch_team_barrier(me);
 }
 
 static void wait_in_teams(filch_runtime *rt)
 {
     for (int n = 1; n <= 9; n += 2) {
-        uint32_t count = 0;
-        CHECK(team_on(rt, n, wait_a_little, &count) == 0);
-        CHECK(count == (uint32_t)n * 51);
+        struct waits w = {FILCH_MUTEX, 0};
+        CHECK(team_on(rt, n, wait_a_little, &w) == 0);
+        CHECK(w.count == (uint32_t)n * 51);
     }
 }
 
 static void members_that_wait(void)
 {
     from_everywhere(wait_in_teams);
+}
+
+/* All members wait, and their workers come to tasks that want teams of their own: who waits for the
+ * turn must not keep the members of the team that has it from going on. */
+struct turn {
+    filch_runtime *rt;
+    uint32_t members, others;
+    filch_handle *task[8];
+};
+
+static int want_the_turn(void *arg)
+{
+    struct turn *t = arg;
+    return team_on(t->rt, 2, three_barriers, &t->others);
+}
+
+static int let_others_want(filch_member *me, void *ctx)
+{
+    struct turn *t = ctx;
+    if (filch_team_single(me))
+        for (size_t i = 0; i < COUNT(t->task); i++)
+            spawn_on(t->rt, &t->task[i], want_the_turn, t);
+    CHECK(filch_team_barrier(me) == 0);
+    CHECK(filch_sleep(2 * MS) == 0);
+    tally(&t->members);
+    return filch_team_barrier(me);
+}
+
+static void members_sleep_while_others_want(filch_runtime *rt)
+{
+    struct turn t = {.rt = rt};
+    int n = filch_runtime_workers(rt) + !is_task();
+    CHECK(team_on(rt, n, let_others_want, &t) == 0);
+    CHECK(t.members == (uint32_t)n);
+    for (size_t i = 0; i < COUNT(t.task); i++)
+        CHECK(join(t.task[i]) == 0);
+    CHECK(t.others == 2 * COUNT(t.task));
+}
+
+static void members_that_wait_and_the_turn(void)
+{
+    from_everywhere(members_sleep_while_others_want);
 }
 
 /* While rank 0 waits its worker may come to the same team; it alone can go on with a pinned task. */
@@ -442,10 +490,10 @@ static void a_pinned_caller_waits(void)
 
 static int team_in_poll(filch_future *self, const filch_waker *waker)
 {
-    uint32_t count = 0;
+    struct waits w = {FILCH_MUTEX, 0};
     (void)self, (void)waker;
-    CHECK(filch_team(3, wait_a_little, &count) == 0);
-    return (int)count;
+    CHECK(filch_team(3, wait_a_little, &w) == 0);
+    return (int)w.count;
 }
 
 static int team_on_pool(void *arg)
@@ -487,6 +535,7 @@ int main(void)
     RUN(teams_in_teams);
     RUN(two_runtimes_cross);
     RUN(members_that_wait);
+    RUN(members_that_wait_and_the_turn);
     RUN(a_pinned_caller_waits);
     RUN(polls_and_blocking_calls);
     return summary();

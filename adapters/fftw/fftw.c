@@ -52,6 +52,7 @@ int ADAPTER(attach_with)(const filch_loop_options *o)
     if (!BACKEND(init_threads)())
         return -EAGAIN;
     options = o ? *o : (filch_loop_options){0};
+    options.hold_thread = true; /* FFTW's code below the caller is not made for another thread */
     BACKEND(threads_set_callback)(parallel_loop, &options);
     return 0;
 }

@@ -56,7 +56,7 @@ static void post(struct filch__omp_self *self, const uint64_t *at)
 static void await(struct filch__omp_self *self, const uint64_t *at)
 {
     struct sink sink = {&self->share->done[at[0]], order(self->share, at)};
-    filch__omp_wait(self, false, is_done, &sink);
+    filch__omp_wait(self, FILCH__OMP_NO_TASKS, is_done, &sink);
 }
 
 void GOMP_doacross_post(long *counts)

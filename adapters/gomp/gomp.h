@@ -150,9 +150,6 @@ int filch__omp_threads(struct filch__omp_self *self);
 unsigned filch__omp_parallel(void (*fn)(void *), void *data, unsigned threads,
                              const struct filch__omp_group *group);
 
-/* Regions of more than one thread that run now, or wait for their turn; atomic. */
-extern uint32_t filch__omp_teams;
-
 /* All threads of the region: returns when all have come and all tasks have ended. */
 void filch__omp_barrier(struct filch__omp_self *self);
 

@@ -17,7 +17,7 @@ static bool no_children(void *ctx)
 void GOMP_taskwait(void)
 {
     struct filch__omp_self *self = filch__omp_self();
-    filch__omp_wait(self, true, no_children, self->task);
+    filch__omp_wait(self, FILCH__OMP_DESCENDANTS, no_children, self->task);
 }
 
 void GOMP_taskwait_depend(void **depend)
@@ -51,7 +51,7 @@ static bool group_is_empty(void *ctx)
 void filch__omp_group_end(struct filch__omp_self *self)
 {
     struct filch__omp_group *group = self->task->group;
-    filch__omp_wait(self, true, group_is_empty, group);
+    filch__omp_wait(self, FILCH__OMP_DESCENDANTS, group_is_empty, group);
     self->task->group = group->outer;
     free(group);
 }

@@ -15,7 +15,7 @@ static bool has_turn(void *ctx)
 
 void filch__omp_pass_turn(struct filch__omp_self *self)
 {
-    filch__omp_wait(self, false, has_turn, self);
+    filch__omp_wait(self, FILCH__OMP_NO_TASKS, has_turn, self);
     filch__store_seq_cst(&self->share->turn, self->from + self->length);
     filch__omp_notify(self->region);
 }
@@ -24,7 +24,7 @@ void GOMP_ordered_start(void)
 {
     struct filch__omp_self *self = filch__omp_self();
     if (self->region->size > 1 && self->share->ordered)
-        filch__omp_wait(self, false, has_turn, self);
+        filch__omp_wait(self, FILCH__OMP_NO_TASKS, has_turn, self);
 }
 
 /* The turn goes on when the chunk is done. */

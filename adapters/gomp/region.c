@@ -12,8 +12,6 @@
 /* Selves of so many threads are on the caller's stack. */
 enum { FEW = 8 };
 
-uint32_t filch__omp_teams;
-
 static bool run_team(struct filch__omp_region *r, bool exact)
 {
     struct filch__omp_self few[FEW], *many = NULL;
@@ -25,9 +23,7 @@ static bool run_team(struct filch__omp_region *r, bool exact)
     else
         for (int i = 0; i < r->size; i++)
             r->selves[i].queue = (struct filch__omp_queue){0};
-    filch__add_relaxed(&filch__omp_teams, 1u);
     int rc = filch__omp_team(r);
-    (void)filch__sub_acq_rel(&filch__omp_teams, 1u);
     r->first = NULL;
     free(many);
     if (rc < 0 && exact) {
@@ -38,13 +34,27 @@ static bool run_team(struct filch__omp_region *r, bool exact)
     return rc == 0;
 }
 
+/*
+ * BLIS reads OMP_NUM_THREADS itself and asks for just so many; it goes on with one thread if it does not
+ * get them, and with no other number. More than there are CPUs, whose barriers spin, are what made it
+ * slow: so where the variable is above the workers, who asks for its number gets one thread, unless
+ * dyn-var is false.
+ */
+static bool is_wish_of_environment(struct filch__omp_self *self, unsigned threads)
+{
+    return threads > 1 && self->icv->dynamic &&
+           threads == (unsigned)filch__omp_environment.threads[0] &&
+           threads > (unsigned)filch__omp_threads(self);
+}
+
 /* *exact: the program asked for just so many. */
 static int size_of_region(struct filch__omp_self *self, unsigned threads, bool *exact)
 {
     const struct filch__omp_icv *icv = self->icv;
     int limit = filch__omp_environment.thread_limit;
     *exact = false;
-    if (threads == 1 || self->region->active >= icv->max_levels)
+    if (threads == 1 || self->region->active >= icv->max_levels ||
+        is_wish_of_environment(self, threads))
         return 1;
     *exact = threads > 1 || (!icv->dynamic && icv->threads);
     long n = threads ? (long)threads : filch__omp_threads(self);
@@ -104,7 +114,7 @@ static bool help(void *ctx)
         continue;
     if (filch__likely(nothing_detached(r)))
         return false;
-    filch__omp_wait(self, true, nothing_detached, r);
+    filch__omp_wait(self, FILCH__OMP_ALL_TASKS, nothing_detached, r);
     return true;
 }
 

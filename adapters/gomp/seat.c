@@ -123,13 +123,17 @@ static int run_member(filch_member *member, void *region)
     return 0;
 }
 
-/* A cancel of the caller's task must not reach the team: code of OpenMP knows no barrier that
- * fails, nor a thread that never begins. */
+/*
+ * A cancel of the caller's task must not reach the team: code of OpenMP knows no barrier that
+ * fails, nor a thread that never begins. And who calls is the same thread before and after: OpenMP
+ * promises it, and libraries have locks and things of the thread's below their regions.
+ */
 int filch__omp_team(struct filch__omp_region *r)
 {
+    static const filch_team_options held = {.hold_thread = true};
     filch_shield shield = {{0}};
     filch_shield_begin(&shield, FILCH_NEVER);
-    int rc = filch_team(r->size, run_member, r);
+    int rc = filch_team_with(&held, r->size, run_member, r);
     if (filch_shield_end(&shield) < 0)
         filch__omp_die("GOMP_parallel", "a region's code left something of filch open");
     return rc;

@@ -103,7 +103,7 @@ static void take_data(struct filch__omp_task *task, const struct filch__omp_orde
         order->copy(task->arg, order->data);
     else if (now && !order->bounds)
         task->arg = order->data;
-    else
+    else if (order->size > 0)
         memcpy(task->arg, order->data, (size_t)order->size);
     if (order->bounds)
         memcpy(task->arg, order->bounds, 2 * sizeof(long));
@@ -131,9 +131,9 @@ void filch__omp_make_task(struct filch__omp_self *self, const struct filch__omp_
     bool ready = filch__sub_seq_cst(&task->blockers, 1u) == 1;
     if (now) {
         filch__omp_reference(task);
-        filch__omp_wait(self, true, may_begin, task);
+        filch__omp_wait(self, FILCH__OMP_DESCENDANTS, may_begin, task);
         filch__omp_run_task(self, task);
-        filch__omp_wait(self, true, has_ended, task);
+        filch__omp_wait(self, FILCH__OMP_DESCENDANTS, has_ended, task);
         filch__omp_unreference(task);
     } else if (!ready) {
         return;
@@ -157,7 +157,7 @@ void filch__omp_await_dependences(struct filch__omp_self *self, void **depend)
     struct filch__omp_task *task = make(self, &nothing);
     filch__omp_depend(task, depend, true);
     filch__sub_seq_cst(&task->blockers, 1u);
-    filch__omp_wait(self, true, may_begin, task);
+    filch__omp_wait(self, FILCH__OMP_DESCENDANTS, may_begin, task);
     filch__omp_run_task(self, task);
 }
 

@@ -57,28 +57,37 @@ void filch__omp_notify(struct filch__omp_region *r)
     filch__omp_futex_wake(&r->events, INT_MAX);
 }
 
+static bool run_one(struct filch__omp_self *self, enum filch__omp_help help, bool all)
+{
+    if (help == FILCH__OMP_ALL_TASKS)
+        return filch__omp_run_any(self);
+    return help == FILCH__OMP_DESCENDANTS && filch__omp_run_descendant(self, all);
+}
+
 /* Returns at the next event, or if there is something to do. */
-static void sleep_in(struct filch__omp_self *self, bool helps, bool (*ready)(void *), void *ctx)
+static void sleep_in(struct filch__omp_self *self, enum filch__omp_help help, bool (*ready)(void *),
+                     void *ctx)
 {
     static const struct timespec nap = {0, NAP};
     struct filch__omp_region *r = self->region;
     filch__add_seq_cst(&r->sleepers, 1u);
     uint32_t seen = filch__load_seq_cst(&r->events);
-    if (!ready(ctx) && !(helps && filch__omp_run_descendant(self, true)))
+    if (!ready(ctx) && !run_one(self, help, true))
         sleep_on(&r->events, seen, filch__load_relaxed(&r->detached) ? &nap : NULL);
     filch__sub_seq_cst(&r->sleepers, 1u);
 }
 
-void filch__omp_wait(struct filch__omp_self *self, bool helps, bool (*ready)(void *ctx), void *ctx)
+void filch__omp_wait(struct filch__omp_self *self, enum filch__omp_help help,
+                     bool (*ready)(void *ctx), void *ctx)
 {
     for (int turn = 0; !ready(ctx); turn++) {
-        if (helps && filch__omp_run_descendant(self, false))
+        if (run_one(self, help, false))
             turn = 0;
         else if (turn < SPINS)
             filch__omp_pause();
         else if (turn < SPINS + YIELDS)
             sched_yield();
         else
-            sleep_in(self, helps, ready, ctx);
+            sleep_in(self, help, ready, ctx);
     }
 }

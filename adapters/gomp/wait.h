@@ -8,11 +8,16 @@
 
 #include "adapters/gomp/gomp.h"
 
-/*
- * Until ready(ctx). helps: meanwhile it runs tasks that descend from the task that runs here; no
- * others, for those could want what this one holds.
- */
-void filch__omp_wait(struct filch__omp_self *self, bool helps, bool (*ready)(void *ctx), void *ctx);
+/* Which tasks a thread runs while it waits. */
+enum filch__omp_help {
+    FILCH__OMP_NO_TASKS,
+    FILCH__OMP_DESCENDANTS, /* of the task that runs here: others could want what that one holds */
+    FILCH__OMP_ALL_TASKS,   /* at a barrier */
+};
+
+/* Until ready(ctx). */
+void filch__omp_wait(struct filch__omp_self *self, enum filch__omp_help help,
+                     bool (*ready)(void *ctx), void *ctx);
 
 /* After a change that somebody in the region may wait for, made by an atomic operation that is
  * seq_cst or followed by a fence. Any thread. */

@@ -45,6 +45,7 @@ JxlParallelRetCode filch_jxl_runner(void *options, void *jpegxl_opaque, JxlParal
                                     uint32_t end_range)
 {
     filch_loop_options o = options ? *(filch_loop_options *)options : (filch_loop_options){0};
+    o.hold_thread = true; /* C++ below the caller may keep things by thread */
     if (init == NULL || func == NULL || start_range > end_range || o.participants < 0)
         return JXL_PARALLEL_RET_RUNNER_ERROR;
     if (start_range == end_range)

@@ -62,7 +62,8 @@ static int loop_body(int64_t first, int64_t last, void *ctx)
 /* Where this is not 0 no chunk has run. Filch takes no more participants than there are workers. */
 static int run_shared(pthreadpool_t pool, struct loop *l)
 {
-    filch_loop_options o = {.participants = pool->threads < INT_MAX ? (int)pool->threads : INT_MAX};
+    filch_loop_options o = {.participants = pool->threads < INT_MAX ? (int)pool->threads : INT_MAX,
+                            .hold_thread = true};
     filch_shield whole;
     filch_shield_begin(&whole, 0);
     int rc = filch_for_with(&o, 0, l->grid->total, 0, loop_body, l);

@@ -171,8 +171,11 @@ static void work_and_offer(struct strand *self, int number)
     }
     self->offered = n;
     claim(self, number);
-    while (n > 0)
-        (void)filch__sync_skip(jobs[--n].position);
+    while (n-- > 0)
+        if (loop->holds && self->node == 0)
+            (void)filch__sync_skip_holding(jobs[n].position);
+        else
+            (void)filch__sync_skip(jobs[n].position);
 }
 
 /* By whom the caller does not wait for. */
@@ -209,6 +212,8 @@ static void work_and_call(struct filch__loop *loop, struct filch__proxy *proxy, 
     struct strand self = {.loop = loop, .node = LEAF};
     struct outside outside = {.call = {.run = run_answer}, .loop = loop};
     filch__proxy_sign(proxy, &outside.call);
+    if (loop->holds)
+        outside.call.poster = NULL; /* a fiber, too, waits as a thread does */
     filch__call_post(&outside.call, loop->cap - 1);
     claim(&self, number);
     /* What cancels the caller may be what helpers do not see: the end of its own runtime. */
@@ -288,6 +293,7 @@ int filch__loop_run(struct filch__loop *loop, const filch_loop_options *o)
     loop->cap = wanted && (uint32_t)wanted < workers ? (uint32_t)wanted : workers;
     loop->cap = loop->count < loop->cap ? (uint32_t)loop->count : loop->cap;
     loop->cancelled = &never;
+    loop->holds = o && o->hold_thread;
     deal(loop);
     if (filch__loop_is_cancelled(loop))
         return -ECANCELED;

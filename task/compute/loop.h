@@ -43,6 +43,7 @@ struct filch__loop {
     uint64_t step_max;
     uint32_t lane_count;
     bool numbered; /* participants need numbers */
+    bool holds;    /* the caller keeps its thread */
     uint32_t cap;  /* of participants */
     filch_runtime *rt;
     const uint32_t *cancelled; /* beside filch_cancelled */

@@ -13,8 +13,8 @@
 #include <errno.h>
 #include <limits.h>
 
-/* How often rank 0 looks for the others' end before it suspends. */
-#define LOOKS 200
+/* How often rank 0 looks for the others' end before it sleeps. */
+#define LOOKS 500
 /* ns that rank 0 waits for workers. Spare threads are one more each for the CPUs to run. */
 #define PATIENCE 500000000
 
@@ -39,11 +39,14 @@ static void run_member(struct filch__team *team, uint32_t rank)
 
 static bool set_gate(struct filch__team *team, uint32_t to)
 {
-    uint32_t shut = FILCH__GATE_SHUT;
-    bool first = filch__cas_acq_rel(&team->gate, &shut, to);
-    if (first)
+    uint32_t shut = filch__load_relaxed(&team->gate);
+    do
+        if (shut >= FILCH__GATE_OPEN)
+            return false;
+    while (!filch__cas_acq_rel(&team->gate, &shut, to));
+    if (shut == FILCH__GATE_ASLEEP)
         filch__futex_wake(&team->gate, INT_MAX);
-    return first;
+    return true;
 }
 
 /* By each member, once. */
@@ -57,7 +60,7 @@ void filch__team_join_in(struct filch__team *team, uint32_t rank)
 {
     uint32_t gate;
     come(team);
-    for (int look = 0; (gate = filch__load_acquire(&team->gate)) == FILCH__GATE_SHUT; look++)
+    for (int look = 0; (gate = filch__load_acquire(&team->gate)) < FILCH__GATE_OPEN; look++)
         filch__team_wait_at_gate(team, look);
     if (gate == FILCH__GATE_OPEN)
         run_member(team, rank);
@@ -93,17 +96,18 @@ static void suspend_until_over(struct filch__team *team, struct filch__fiber *me
     filch__wait_end(&strand);
 }
 
-/* A thread without a frame is never cancelled. */
+/* A fiber that holds its thread waits as a thread does. A thread without a frame is never cancelled. */
 static void await_members(struct filch__team *team)
 {
     struct filch__call *call = &team->call;
-    for (int i = 0; i < LOOKS && !filch__call_is_over(call); i++)
+    bool deaf = !filch__fiber_current() && !call->frame;
+    for (int look = 0; look < LOOKS && !filch__call_is_over(call); look++)
         filch__cpu_relax();
     if (call->poster && !filch__call_is_over(call))
         suspend_until_over(team, call->poster);
     while (!filch__call_is_over(call) && !filch__team_is_cancelled(team)) {
         filch__team_look_outside(team);
-        filch__call_wait(call, call->frame ? filch__now() + FILCH__TEAM_NAP : FILCH_NEVER);
+        filch__call_wait(call, deaf ? FILCH_NEVER : filch__now() + FILCH__TEAM_NAP);
     }
     if (team->proxy)
         filch__proxy_close(team->proxy, call);
@@ -141,7 +145,7 @@ static int replace_workers(struct filch__team *team)
 static bool await_all(struct filch__team *team)
 {
     int64_t patience = 0;
-    for (int look = 0; filch__load_acquire(&team->gate) == FILCH__GATE_SHUT; look++) {
+    for (int look = 0; filch__load_acquire(&team->gate) < FILCH__GATE_OPEN; look++) {
         filch__team_wait_at_gate(team, look);
         if (look < FIRST && look % SOME)
             continue;
@@ -180,7 +184,7 @@ static int take_turn_and_assemble(struct filch__team *team, uint32_t workers)
 {
     uint32_t spares = team->size - 1 - workers;
     bool turn = workers > 0;
-    int rc = turn ? filch__turn_take(team->call.rt) : 0;
+    int rc = turn ? filch__turn_take(team->call.rt, team->holds) : 0;
     if (rc < 0)
         return rc;
     rc = assemble(team, workers, spares);
@@ -197,7 +201,7 @@ static int call_together(struct filch__team *team, uint32_t workers, struct filc
         call->task = me->task;
         call->frame = me->frame;
         call->cancelled = me->forks.cancelled;
-        call->poster = me;
+        call->poster = team->holds ? NULL : me;
         team->closing = me->forks.closing;
         return take_turn_and_assemble(team, workers);
     }
@@ -205,6 +209,8 @@ static int call_together(struct filch__team *team, uint32_t workers, struct filc
     if (rc < 0)
         return rc;
     filch__proxy_sign(&proxy, call);
+    if (team->holds)
+        call->poster = NULL;
     team->proxy = &proxy;
     team->closing = me ? me->forks.closing : &never;
     rc = take_turn_and_assemble(team, workers);
@@ -237,6 +243,7 @@ int filch_team_with(const filch_team_options *o, int n, filch_team_fn *fn, void 
         .ctx = ctx,
         .size = (uint32_t)n,
         .workers_only = o && o->refuse,
+        .holds = o && o->hold_thread,
         .crowded = others > workers,
     };
     return call_together(&team, workers, me);

@@ -8,7 +8,8 @@
  * fn is called for none. Where workers do not come in time, rank 0 withdraws the call and gets spare
  * threads for them: a worker may be kept by code that waits for what this team keeps, a lock that
  * is not filch's, say. `due` of the call counts whoever has not left.
- *     gate  SHUT -> OPEN or REFUSED, once, by compare and swap; release, and acquired by all
+ *     gate  SHUT -> ASLEEP by who is about to sleep there, then OPEN or REFUSED, once; by compare and
+ *           swap, release, and acquired by all
  *
  * The barrier's word:  epoch:17 | RALLIED | CANCELLED | come:13
  *     come + 1           a member comes, not as the last
@@ -44,6 +45,7 @@ struct filch__team {
     struct filch__proxy *proxy; /* of a caller outside, or NULL */
     uint32_t size;
     bool workers_only;                  /* rather than with spare threads it does not come about */
+    bool holds;                         /* the caller keeps its thread */
     bool crowded;                       /* it may have more members than there are CPUs for them */
     struct filch__spare_member *spares; /* of rank 0: the newest, by next */
     /* Shared. */
@@ -55,7 +57,13 @@ struct filch__team {
     uint64_t singles; /* that have been given */
 };
 
-enum filch__gate { FILCH__GATE_SHUT, FILCH__GATE_OPEN, FILCH__GATE_REFUSED };
+/* ASLEEP: shut, and somebody may sleep there. */
+enum filch__gate {
+    FILCH__GATE_SHUT,
+    FILCH__GATE_ASLEEP,
+    FILCH__GATE_OPEN,
+    FILCH__GATE_REFUSED,
+};
 
 /* On the calling thread: comes, and runs fn as that member if all come. */
 void filch__team_join_in(struct filch__team *team, uint32_t rank);

@@ -62,6 +62,13 @@ static int spins(const struct filch__team *team)
     return filch__load_relaxed(&team->crowded) ? 0 : SPINS;
 }
 
+static void nap_at_gate(struct filch__team *team)
+{
+    uint32_t gate = FILCH__GATE_SHUT;
+    if (filch__cas_acq_rel(&team->gate, &gate, FILCH__GATE_ASLEEP) || gate == FILCH__GATE_ASLEEP)
+        (void)filch__futex_wait(&team->gate, FILCH__GATE_ASLEEP, filch__now() + FILCH__TEAM_NAP);
+}
+
 /* No sleep of rank 0 is longer than that, which looks whether it is to go on waiting. */
 void filch__team_wait_at_gate(struct filch__team *team, int look)
 {
@@ -70,7 +77,7 @@ void filch__team_wait_at_gate(struct filch__team *team, int look)
     else if (look < spins(team) + YIELDS)
         filch__os_yield();
     else
-        (void)filch__futex_wait(&team->gate, FILCH__GATE_SHUT, filch__now() + FILCH__TEAM_NAP);
+        nap_at_gate(team);
 }
 
 static void nap(struct filch__team *team, uint32_t word)

@@ -74,6 +74,8 @@ FILCH_API int64_t filch__sync_slow(uintptr_t position);
 
 /* A sync that does not run the job: what it returned in another worker's hands, or -ECANCELED. */
 FILCH_API int filch__sync_skip(uintptr_t position);
+/* The same, and keeps the thread (sched/hold.h). */
+FILCH_API int filch__sync_skip_holding(uintptr_t position);
 
 FILCH_END_DECLS
 

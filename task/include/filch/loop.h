@@ -36,7 +36,10 @@ typedef struct filch_loop_options {
     filch_runtime *runtime; /* whose workers help; default: the caller's, on other threads the
                                process's default runtime */
     int participants;       /* at most so many at once, the caller included; default: as many as the
-                               runtime has workers */
+                               runtime has workers, and never more than that */
+    bool hold_thread; /* a task that waits for the end of this keeps its thread, and nothing else
+                               runs there, for half a second at most: for callers that keep things by
+                               thread */
 } filch_loop_options;
 
 /* [first, last), not empty. < 0 ends the loop. */

@@ -49,6 +49,7 @@ typedef int filch_team_fn(filch_member *me, void *ctx);
 typedef struct filch_team_options {
     filch_runtime *runtime; /* default: the caller's, on other threads the process's default */
     bool refuse;            /* -EAGAIN rather than spare threads */
+    bool hold_thread;       /* as in filch_loop_options */
 } filch_team_options;
 
 /*

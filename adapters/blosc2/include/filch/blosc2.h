@@ -16,6 +16,8 @@
 #include <filch/atomic.h>
 #include <filch/loop.h>
 
+#include <string.h>
+
 FILCH_BEGIN_DECLS
 
 typedef struct filch__blosc2_jobs {
@@ -60,8 +62,12 @@ static inline void filch_blosc2_callback(void *options, void (*dojob)(void *), i
 {
     filch__blosc2_jobs jobs = {dojob, (char *)jobdata, jobdata_elsize,
                                numjobs > 0 ? (uint32_t)numjobs : 0, 0};
-    if (filch_run_n_with((const filch_loop_options *)options, numjobs, filch__blosc2_one, &jobs) ==
-        0)
+    filch_loop_options o;
+    memset(&o, 0, sizeof o);
+    if (options != NULL)
+        o = *(const filch_loop_options *)options;
+    o.hold_thread = true; /* for what is below the caller */
+    if (filch_run_n_with(&o, numjobs, filch__blosc2_one, &jobs) == 0)
         return;
     while (filch__blosc2_next(&jobs))
         ;

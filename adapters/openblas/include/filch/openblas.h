@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 FILCH_BEGIN_DECLS
 
@@ -90,6 +91,9 @@ static inline void filch_openblas_callback(int sync, void (*dojob)(int, void *, 
     static filch__openblas_jobs *running;
     filch__openblas_jobs jobs = {dojob, (char *)jobdata, jobdata_elsize, numjobs, dojob_data, 0};
     filch_shield shield = {{0}};
+    filch_team_options held;
+    memset(&held, 0, sizeof held);
+    held.hold_thread = true; /* the caller has locks of OpenBLAS, which are a thread's */
     (void)sync;
     if (numjobs <= 0)
         return;
@@ -100,7 +104,7 @@ static inline void filch_openblas_callback(int sync, void (*dojob)(int, void *, 
     if (filch_mutex_lock(&turn) < 0)
         filch__openblas_die("no turn");
     filch__store_relaxed(&running, &jobs);
-    int rc = filch_team(numjobs, filch__openblas_member, &jobs);
+    int rc = filch_team_with(&held, numjobs, filch__openblas_member, &jobs);
     if (rc == -ECANCELED)
         filch__openblas_die("canceled in a shield");
     if (rc < 0)

@@ -77,6 +77,30 @@ static void stop_searching(struct filch__worker *w, bool found)
         filch__idle_notify(w->rt);
 }
 
+/*
+ * w has found an answer. What was pushed by a worker that has seen it search is in sight after the
+ * barrier: idle.h. Where no other worker is awake there is none; who pushes from outside does so by a
+ * read-modify-write before it looks, and that is in sight.
+ */
+static void stop_searching_to_answer(struct filch__worker *w)
+{
+    struct filch_runtime *rt = w->rt;
+    if (!w->searching)
+        return;
+    w->searching = false;
+    filch__chaos_nap();
+    if (filch__sub_seq_cst(&rt->searching, 1) != 1)
+        return;
+    uint32_t sleepers = filch__load_seq_cst(&rt->sleepers);
+    bool sight = sleepers && work_in_sight(w);
+    if (sleepers && !sight && sleepers + 1 < rt->worker_count) {
+        filch__barrier_heavy();
+        sight = work_in_sight(w);
+    }
+    if (sight)
+        filch__idle_notify(rt);
+}
+
 static bool search(struct filch__worker *w, struct filch__work *work)
 {
     struct filch_runtime *rt = w->rt;
@@ -95,15 +119,11 @@ static bool search(struct filch__worker *w, struct filch__work *work)
         if (filch__load_relaxed(&rt->stop))
             break;
     }
-    stop_searching(w, found && (work->runnable != &w->answer || work_in_sight(w)));
+    if (found && work->runnable == &w->answer)
+        stop_searching_to_answer(w);
+    else
+        stop_searching(w, found);
     return found;
-}
-
-void filch__idle_look_again(struct filch__worker *w)
-{
-    if (filch__load_relaxed(&w->rt->sleepers) && !filch__load_relaxed(&w->rt->searching) &&
-        work_in_sight(w))
-        filch__idle_wake_one(w->rt);
 }
 
 /*

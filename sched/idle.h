@@ -10,8 +10,8 @@
  *
  * Who answers a call (calls.h) as the last searcher wakes the next only if something is in sight: a call
  * wakes whom it wants itself, and a worker that is woken for nothing takes the CPU from one that
- * computes. What was pushed in that moment by who has seen the searcher may not be in sight yet: so it
- * looks again some microseconds later (filch__idle_look_again), and at the end when it is idle.
+ * computes. It looks after it has left the searchers, and after a barrier: who saw it search has
+ * pushed before.
  *
  * No lost wake-up. Producer P pushes, then looks at `sleepers`; sleeper S counts itself, then looks
  * at all queues. One must see the other:
@@ -44,9 +44,6 @@ struct filch__work {
 
 /* On w's thread, nothing of its own to run. Blocks until there is work; false: the runtime ends. */
 bool filch__idle_find(struct filch__worker *w, struct filch__work *work);
-
-/* On w's thread, while it runs an answer: see above. */
-void filch__idle_look_again(struct filch__worker *w);
 
 /* Wakes one sleeper, unless somebody searches. Any thread. */
 void filch__idle_wake_one(struct filch_runtime *rt);

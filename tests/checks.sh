@@ -90,6 +90,44 @@ check_install() (
     ! readelf -d $out | grep -q 'NEEDED.*libfilch'
 )
 
+# The same for the adapters: libraries to link with, headers, and drop-ins that are found first.
+check_install_adapters() (
+    local prefix=$PWD/build/prefix out=build/install_adapters name flags libs program
+    CC=gcc configure gcc "${gcc_options[@]}" || return 1
+    meson install -C build/gcc --quiet || return 1
+    export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+    set -x
+    for name in fftw fftwf fftwl jxl openblas blosc2; do
+        flags=$(pkg-config --cflags filch-$name) && libs=$(pkg-config --libs filch-$name) || return 1
+        case $name in
+        fftw*) program="#include <filch/fftw.h>
+            int main(void) { return filch_${name}_attach(); }" ;;
+        jxl) program='#include <filch/jxl.h>
+            int main(void) { return !filch_jxl_runner; }' ;;
+        openblas) program='#include <filch/openblas.h>
+            int main(void) { return !filch_openblas_callback; }' ;;
+        blosc2) program='#include <filch/blosc2.h>
+            int main(void) { return !filch_blosc2_callback; }' ;;
+        esac
+        echo "$program" | gcc $flags -x c - -x none -o $out $libs "-Wl,-rpath,$prefix/lib" && $out ||
+            return 1
+    done
+    program='#include <omp.h>
+        int main(void)
+        {
+            int sum = 0;
+        #pragma omp parallel num_threads(2) reduction(+ : sum)
+            sum += omp_get_num_threads();
+            return sum != 4;
+        }'
+    echo "$program" | gcc -fopenmp -x c - -o $out || return 1
+    for name in gomp pthreadpool; do
+        libs=$(pkg-config --variable=dropindir filch-$name) && [ -e "$libs/lib$name.so."[01] ] || return 1
+    done
+    LD_LIBRARY_PATH=$(pkg-config --variable=dropindir filch-gomp) $out &&
+        LD_LIBRARY_PATH=$(pkg-config --variable=dropindir filch-gomp) ldd $out | grep -q "$prefix.*libgomp"
+)
+
 # The examples run to a good end, and print what is expected where that is written down. All at once, for most of
 # them sleep.
 check_examples() {

@@ -158,6 +158,15 @@ static void *storm_thread(void *arg)
     return NULL;
 }
 
+/* While all of it goes on. */
+static void dump_to_nowhere(void)
+{
+    FILE *nowhere = fopen("/dev/null", "we");
+    REQUIRE(nowhere);
+    CHECK(filch_dump(nowhere) == 0);
+    fclose(nowhere);
+}
+
 static void blow(filch_runtime *rt, filch_runtime *other, uint64_t *random, bool destroy)
 {
     struct storm s = {.rt = rt};
@@ -171,6 +180,8 @@ static void blow(filch_runtime *rt, filch_runtime *other, uint64_t *random, bool
     for (int i = 0; i < 2; i++)
         thread[i] = thread_start(storm_thread, &c[CALLERS + i]);
     spin_for((int64_t)test_random(random, 400000));
+    if (test_random(random, 4) == 0)
+        dump_to_nowhere();
     for (int i = 0; i < CALLERS; i++)
         if (test_random(random, 2))
             CHECK(filch_abort(h[i]) == 0);

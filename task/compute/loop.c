@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "task/compute/loop.h"
 
-#include "sched/idle.h"
 #include "sched/os/clock.h"
 #include "task/compute/participant.h"
 #include "task/compute/proxy.h"
@@ -92,7 +91,6 @@ struct strand {
     struct filch__loop *loop;
     uint32_t node;    /* of the heap; who has none below offers none */
     uint32_t offered; /* and not made public so far */
-    bool answers;     /* a call, and has not looked again (sched/idle.h) */
     int64_t began, now;
 };
 
@@ -116,10 +114,6 @@ static void look_at_clock(struct strand *self, uint64_t step)
     self->now = filch__now();
     adapt(self->loop, step, self->now - before);
     make_public(self);
-    if (filch__unlikely(self->answers)) {
-        self->answers = false;
-        filch__idle_look_again(filch__worker_current());
-    }
 }
 
 static void claim_lane(struct strand *self, struct filch__lane *lane, int number)
@@ -137,7 +131,7 @@ static void claim_in_order(struct strand *self, int number)
 {
     struct filch__loop *loop = self->loop;
     while (has_more(loop->lanes) && !stops(loop) && claim_from(loop, loop->lanes, 1, number))
-        if (self->offered || self->answers)
+        if (self->offered)
             look_at_clock(self, 1);
 }
 
@@ -203,7 +197,7 @@ struct outside {
 static void run_answer(struct filch__call *call, uint32_t number)
 {
     struct filch__loop *loop = ((struct outside *)(void *)call)->loop;
-    struct strand self = {.loop = loop, .node = LEAF + number, .answers = true};
+    struct strand self = {.loop = loop, .node = LEAF + number};
     (void)run_strand(&self);
 }
 

@@ -83,7 +83,8 @@ typedef int filch_run_n_fn(int64_t index, int participant, void *ctx);
 
 /*
  * Exactly n calls of body unless one fails or the loop is cancelled, each by whoever is free, claimed
- * in ascending order: when a call begins, all with a lower index have begun. n <= 0 is no call and 0.
+ * in ascending order: when a call begins, all with a lower index have begun or are just about to, so it
+ * may wait for them. n <= 0 is no call and 0.
  * -EAGAIN: all numbers of participants are in use; no body was called.
  */
 FILCH_API int filch_run_n(int64_t n, filch_run_n_fn *body, void *ctx);

@@ -57,7 +57,9 @@ typedef struct filch_team_options {
  * thread or task; in a task it may suspend while it waits for its turn and after rank 0 has ended;
  * on other threads it blocks then. Members may wait as they could elsewhere, but while they do their worker
  * may run other things; barriers hold it. Members other than the caller have the runtime's stack
- * size. On spare threads filch_cancelled is always false: see filch_team_cancelled.
+ * size. On spare threads filch_cancelled is always false: see filch_team_cancelled. Barriers and spare
+ * threads hold what they run on: a member must not wait for what needs the last free worker, a pinned
+ * task, say. A task of another runtime is served by spare threads alone.
  *
  * The team is cancelled when a member fails, or when the caller's task or scope is, which is seen at
  * the latest a millisecond after somebody has come to wait in a barrier. Then all barriers
@@ -85,7 +87,7 @@ FILCH_API int filch_team_barrier(filch_member *me);
  */
 FILCH_API int filch_team_barrier_helping(filch_member *me, bool (*help)(void *ctx), void *ctx);
 
-/* By a member, after it has made work: those who wait in a helping barrier look for it. */
+/* By a member, after it has made work: one of those who wait in a helping barrier looks for it. */
 FILCH_API void filch_team_rally(filch_member *me);
 
 /* By each member, as often as the others: true to the first that comes to this call. */

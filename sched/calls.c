@@ -51,10 +51,15 @@ static void change_wanted(struct filch__calls *calls, struct filch__call *call, 
         filch__store_release(&calls->urgent, calls->urgent + by);
 }
 
-/* An urgent call does not wait until one searcher has waked the next. */
+/*
+ * An urgent call does not wait until one searcher has waked the next. Searchers find it by themselves; one
+ * that finds something else first wakes the next.
+ */
 static void wake_for(filch_runtime *rt, uint32_t wanted)
 {
     filch__barrier_light();
+    uint32_t searching = filch__load_relaxed(&rt->searching);
+    wanted = wanted > searching ? wanted - searching : 0;
     for (uint32_t i = 0; i < rt->worker_count && wanted > 0; i++) {
         if (!filch__load_relaxed(&rt->sleepers))
             return;

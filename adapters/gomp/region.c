@@ -12,7 +12,8 @@
 /* Selves of so many threads are on the caller's stack. */
 enum { FEW = 8 };
 
-static bool run_team(struct filch__omp_region *r, bool exact)
+/* All of them, or the end: a program that has cut its work in so many pieces waits for each. */
+static void run_team(struct filch__omp_region *r)
 {
     struct filch__omp_self few[FEW], *many = NULL;
     struct filch__omp_share first = {.left = 0};
@@ -26,12 +27,11 @@ static bool run_team(struct filch__omp_region *r, bool exact)
     int rc = filch__omp_team(r);
     r->first = NULL;
     free(many);
-    if (rc < 0 && exact) {
+    if (rc < 0) {
         char why[80];
         snprintf(why, sizeof why, "cannot get %d threads: %s", r->size, strerror(-rc));
         filch__omp_die("GOMP_parallel", why);
     }
-    return rc == 0;
 }
 
 /*
@@ -47,16 +47,13 @@ static bool is_wish_of_environment(struct filch__omp_self *self, unsigned thread
            threads > (unsigned)filch__omp_threads(self);
 }
 
-/* *exact: the program asked for just so many. */
-static int size_of_region(struct filch__omp_self *self, unsigned threads, bool *exact)
+static int size_of_region(struct filch__omp_self *self, unsigned threads)
 {
     const struct filch__omp_icv *icv = self->icv;
     int limit = filch__omp_environment.thread_limit;
-    *exact = false;
     if (threads == 1 || self->region->active >= icv->max_levels ||
         is_wish_of_environment(self, threads))
         return 1;
-    *exact = threads > 1 || (!icv->dynamic && icv->threads);
     long n = threads ? (long)threads : filch__omp_threads(self);
     if (n > limit)
         n = limit;
@@ -69,8 +66,7 @@ unsigned filch__omp_parallel(void (*fn)(void *), void *data, unsigned threads,
                              const struct filch__omp_group *group)
 {
     struct filch__omp_self *self = filch__omp_self();
-    bool exact;
-    int n = size_of_region(self, threads, &exact);
+    int n = size_of_region(self, threads);
     struct filch__omp_region r = {
         .size = n,
         .level = self->region->level + 1,
@@ -83,11 +79,11 @@ unsigned filch__omp_parallel(void (*fn)(void *), void *data, unsigned threads,
         r.group = *group;
         filch__omp_reductions_make(r.group.reductions, (unsigned)n);
     }
-    if (n > 1 && run_team(&r, exact))
-        return (unsigned)n;
-    r.active = self->region->active;
-    filch__omp_alone(self, &r);
-    return 1;
+    if (n > 1)
+        run_team(&r);
+    else
+        filch__omp_alone(self, &r);
+    return (unsigned)n;
 }
 
 void GOMP_parallel(void (*fn)(void *), void *data, unsigned threads, unsigned flags)

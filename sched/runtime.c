@@ -185,10 +185,12 @@ static void interrupt_all_fibers(filch_runtime *rt)
     pthread_mutex_unlock(&rt->fibers_lock);
 }
 
-/* The calling thread has a frame open for whose end rt would wait. */
+/* The calling thread has a frame open, or is in a loop, for whose end rt would wait. */
 static bool thread_keeps(const filch_runtime *rt)
 {
     const struct filch__frame *frame = *filch__frames_of_thread();
+    if (filch__role_here()->rt == rt)
+        return true;
     while (frame && frame->rt != rt)
         frame = frame->outer;
     return frame;

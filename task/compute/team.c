@@ -61,7 +61,7 @@ void filch__team_join_in(struct filch__team *team, uint32_t rank)
     uint32_t gate;
     come(team);
     for (int look = 0; (gate = filch__load_acquire(&team->gate)) < FILCH__GATE_OPEN; look++)
-        filch__team_wait_at_gate(team, look);
+        (void)filch__team_wait_at_gate(team, look);
     if (gate == FILCH__GATE_OPEN)
         run_member(team, rank);
 }
@@ -117,12 +117,10 @@ static void await_members(struct filch__team *team)
 
 /* ---- the start ---- */
 
-bool filch__team_refuse(struct filch__team *team, int rc)
+static void refuse(struct filch__team *team, int rc)
 {
-    if (!set_gate(team, FILCH__GATE_REFUSED))
-        return false;
-    team->failure = rc;
-    return true;
+    if (set_gate(team, FILCH__GATE_REFUSED))
+        team->failure = rc;
 }
 
 /* Rank 0. Spare threads for the ranks for which no worker has come. */
@@ -137,17 +135,12 @@ static int replace_workers(struct filch__team *team)
     return filch__spares_get(team, team->call.answered + 1, missing);
 }
 
-/* Of the first looks at the gate, until it naps between them, one in so many is at the clock too. */
-#define FIRST 600
-#define SOME  64
-
 /* Rank 0, which has come. True: all have. */
 static bool await_all(struct filch__team *team)
 {
     int64_t patience = 0;
     for (int look = 0; filch__load_acquire(&team->gate) < FILCH__GATE_OPEN; look++) {
-        filch__team_wait_at_gate(team, look);
-        if (look < FIRST && look % SOME)
+        if (!filch__team_wait_at_gate(team, look))
             continue;
         int rc = is_cancelled_outside(team) ? -ECANCELED : 0;
         int64_t now = filch__now();
@@ -155,7 +148,7 @@ static bool await_all(struct filch__team *team)
         if (rc == 0 && now >= patience)
             rc = replace_workers(team);
         if (rc < 0)
-            (void)filch__team_refuse(team, rc);
+            refuse(team, rc);
     }
     return filch__load_relaxed(&team->gate) == FILCH__GATE_OPEN;
 }
@@ -167,7 +160,7 @@ static int assemble(struct filch__team *team, uint32_t workers, uint32_t spares)
     if (rc == 0 && spares)
         rc = filch__spares_get(team, workers + 1, spares);
     if (rc < 0)
-        (void)filch__team_refuse(team, rc);
+        refuse(team, rc);
     filch__call_post(&team->call, rc < 0 ? 0 : workers);
     come(team);
     if (await_all(team))

@@ -67,10 +67,8 @@ enum filch__gate {
 
 /* On the calling thread: comes, and runs fn as that member if all come. */
 void filch__team_join_in(struct filch__team *team, uint32_t rank);
-/* For a member that has come: a moment passes until the next look at the gate. */
-void filch__team_wait_at_gate(struct filch__team *team, int look);
-/* By rank 0. False: it is open. */
-bool filch__team_refuse(struct filch__team *team, int rc);
+/* For a member that has come: some time passes until the next look at the gate. True: much. */
+bool filch__team_wait_at_gate(struct filch__team *team, int look);
 
 /* Any member: the first failure cancels the team. rc < 0. */
 void filch__team_cancel(struct filch__team *team, int rc);

@@ -70,14 +70,17 @@ static void nap_at_gate(struct filch__team *team)
 }
 
 /* No sleep of rank 0 is longer than that, which looks whether it is to go on waiting. */
-void filch__team_wait_at_gate(struct filch__team *team, int look)
+bool filch__team_wait_at_gate(struct filch__team *team, int look)
 {
-    if (look < spins(team))
+    if (look < spins(team)) {
         filch__cpu_relax();
-    else if (look < spins(team) + YIELDS)
+        return false;
+    }
+    if (look < spins(team) + YIELDS)
         filch__os_yield();
     else
         nap_at_gate(team);
+    return true;
 }
 
 static void nap(struct filch__team *team, uint32_t word)

@@ -59,8 +59,9 @@ FILCH_API int filch_runtime_create(filch_runtime **rt, const filch_options *opt)
  * be one that runs a task, or a call of filch_blocking on this runtime (-EDEADLK). Handles that are
  * still held stay valid, their tasks have ended; the last of them frees what is left. Waits for
  * scopes that threads have open on it. -EINVAL: rt is NULL. -EALREADY: somebody else is destroying
- * it. -EBUSY: the caller itself has a scope open on it. In a child of fork(2) the threads do not
- * exist: -ESHUTDOWN, nothing is freed; a task that forked must not return there, but _exit or exec.
+ * it. -EBUSY: the caller itself has a scope open on it, or is in a loop of it. In a child of fork(2)
+ * the threads do not exist: -ESHUTDOWN, nothing is freed; a task that forked must not return there,
+ * but _exit or exec.
  */
 FILCH_API int filch_runtime_destroy(filch_runtime *rt);
 

@@ -13,8 +13,6 @@
  * the steps of a parallel computation; waking it costs more.
  */
 #define ROUNDS 48
-/* From so many on it lets others have the CPU first. */
-#define POLITE 24
 
 /* Takes anything from one other worker. */
 static bool rob(struct filch__worker *w, struct filch__worker *victim, struct filch__work *work)
@@ -115,8 +113,6 @@ static bool search(struct filch__worker *w, struct filch__work *work)
     }
     bool found = false;
     for (int round = 0; round < ROUNDS && !found; round++) {
-        if (round >= POLITE)
-            filch__os_yield();
         for (int pause = 0; pause < round; pause++)
             filch__cpu_relax();
         found = search_round(w, work);

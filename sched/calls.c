@@ -80,6 +80,7 @@ void filch__call_post(struct filch__call *call, uint32_t wanted)
     filch__link_add(calls->posted.prev, &call->link);
     change_wanted(calls, call, wanted);
     filch__spin_unlock(&calls->lock);
+    filch__fence_seq_cst(); /* `wanted` is in sight of who leaves the searchers after the look below */
     if (call->urgent) {
         wake_for(rt, wanted);
         filch__hold_tell(rt);
@@ -128,6 +129,18 @@ void filch__call_wait(struct filch__call *call, int64_t deadline)
         filch__os_yield(); /* no fiber to go on with: wait here */
 }
 
+static bool is_over(const void *call)
+{
+    return filch__call_is_over(call);
+}
+
+bool filch__call_hold_on(struct filch__call *call, struct filch__hold *hold)
+{
+    if ((filch__or_acq_rel(&call->due, SLEEPING) | SLEEPING) == SLEEPING)
+        return true;
+    return filch__hold_on(hold, is_over, call);
+}
+
 static const struct filch__topic topic = {"those who came to its call", NULL};
 
 void filch__call_close(struct filch__call *call)
@@ -142,6 +155,13 @@ void filch__call_close(struct filch__call *call)
         filch__fiber_end_wait(call->poster);
 }
 
+/* Not on a thread outside, nor where somebody holds the worker, who would be buried below it. */
+static bool may_go_on_with(const struct filch__fiber *poster)
+{
+    const struct filch__worker *w = filch__worker_current();
+    return w && poster && !w->aside;
+}
+
 /*
  * The last touch of the call is the subtraction. The poster's runtime, where that is another one,
  * may end as soon as the poster goes on.
@@ -149,6 +169,7 @@ void filch__call_close(struct filch__call *call)
 struct filch__fiber *filch__call_leave(struct filch__call *call)
 {
     struct filch__fiber *poster = call->poster;
+    struct filch__worker *holder = call->holder;
     uint32_t *word = &call->due;
     bool foreign = poster && poster->rt != call->rt;
     filch_runtime *rt = foreign ? poster->rt : NULL;
@@ -157,9 +178,11 @@ struct filch__fiber *filch__call_leave(struct filch__call *call)
     filch__chaos_nap();
     bool wake = filch__sub_acq_rel(word, 1) == (SLEEPING | 1);
     struct filch__fiber *next = NULL;
+    if (wake && holder)
+        filch__hold_ring(holder);
     if (wake && !poster)
         filch__futex_wake(word, 1);
-    else if (wake && !filch__fiber_current())
+    else if (wake && !may_go_on_with(poster))
         filch__unpark(poster);
     else if (wake && filch__unpark_claim(poster))
         next = filch__unpark_next(poster);

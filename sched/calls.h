@@ -20,6 +20,8 @@
 #include "sched/runnable.h"
 #include "sched/worker.h"
 
+struct filch__hold;
+
 /* Of one runtime. */
 struct filch__calls {
     uint32_t lock;
@@ -40,7 +42,8 @@ struct filch__call {
     struct filch__frame *frame;
     bool teamed;
     bool urgent;
-    struct filch__fiber *poster; /* NULL: a thread */
+    struct filch__fiber *poster;  /* NULL: a thread */
+    struct filch__worker *holder; /* the poster's, if it holds that; or NULL */
     /* Under the lock of the calls. */
     struct filch__link link;
     uint32_t wanted;
@@ -76,6 +79,9 @@ static inline bool filch__call_is_over(const struct filch__call *call)
 /* By the poster: waits for that, or less: until the deadline on a thread, an interrupt on a fiber, or
  * without cause. */
 void filch__call_wait(struct filch__call *call, int64_t deadline);
+
+/* By a poster that holds its thread: the same by filch__hold_on. */
+bool filch__call_hold_on(struct filch__call *call, struct filch__hold *hold);
 
 /* By the poster: withdraws it, and waits until it is over. */
 void filch__call_close(struct filch__call *call);

@@ -308,7 +308,7 @@ static void offer_left(struct filch__fiber *left)
 }
 
 /* What it went aside from before, it goes back to afterwards. */
-void filch__fiber_run_aside(struct filch__runnable *r)
+bool filch__fiber_run_aside(struct filch__runnable *r)
 {
     struct filch__fiber *me = filch__fiber_current();
     struct filch__worker *w = me->worker;
@@ -317,6 +317,7 @@ void filch__fiber_run_aside(struct filch__runnable *r)
     w->handoff = r;
     leave_to(me, filch__fiber_acquire(w->rt, w, w->rt->stack_size), offer_left);
     w->aside = outer;
+    return !w->left_aside;
 }
 
 bool filch__park_leaving(uint32_t *lock)

@@ -193,9 +193,9 @@ struct filch__fiber *filch__park_next(struct filch__worker *w);
 /* A park after a prepare, with `first` being the next thing that the worker runs. */
 void filch__park_for(struct filch__runnable *first);
 
-/* After a prepare, on a fiber that stays with its worker (hold.h): runs r on another one, until that ends
- * or suspends. */
-void filch__fiber_run_aside(struct filch__runnable *r);
+/* After a prepare, on a fiber that stays with its worker (hold.h): runs r, which works for a task, on
+ * another one, until that ends: true; or suspends. */
+bool filch__fiber_run_aside(struct filch__runnable *r);
 
 /* Any thread. The fiber's next or present park returns. */
 void filch__unpark(struct filch__fiber *fiber);

@@ -11,15 +11,19 @@
 #define NAP   1000000
 #define LIMIT 500000000
 
-/* True: a call was answered, and time has passed. */
-static bool answer(struct filch__worker *w)
+/*
+ * True: a call was answered, and time has passed. If the answer has suspended, its team may need this
+ * worker for it: the hold is spent.
+ */
+static bool answer(struct filch__hold *h, struct filch__worker *w)
 {
     if (filch__likely(!filch__load_relaxed(&w->rt->calls.urgent)) || filch__park_prepare() < 0)
         return false;
     struct filch__runnable *r = filch__calls_answer(w, true);
     if (!r)
         return false;
-    filch__fiber_run_aside(r);
+    if (!filch__fiber_run_aside(r))
+        h->until = filch__now();
     return true;
 }
 
@@ -29,7 +33,9 @@ static void sleep_on(struct filch__worker *w, bool (*over)(const void *ctx), con
     uint32_t key = filch__parker_key(&w->parker);
     filch__store_relaxed(&w->holds, 1);
     filch__fence_seq_cst();
-    if (!over(ctx) && !filch__load_relaxed(&w->rt->calls.urgent))
+    if (!over(ctx) && filch__load_relaxed(&w->rt->calls.urgent))
+        filch__os_yield(); /* which it may not answer, or has no fiber for */
+    else if (!over(ctx))
         filch__parker_wait(&w->parker, key, deadline);
     filch__store_relaxed(&w->holds, 0);
 }
@@ -40,8 +46,10 @@ bool filch__hold_on(struct filch__hold *h, bool (*over)(const void *ctx), const 
     for (;; h->looks++) {
         if (over(ctx))
             return true;
-        if (answer(w)) {
+        if (answer(h, w)) {
             h->looks = 0;
+            if (h->until)
+                return over(ctx);
         } else if (h->looks < SPINS) {
             filch__cpu_relax();
         } else if (h->looks < SPINS + YIELDS) {

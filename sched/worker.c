@@ -134,6 +134,7 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
     if (filch__unlikely(w->aside != NULL)) {
         r = &w->aside->resume;
         w->aside = NULL;
+        w->left_aside = filch__fiber_here()->task;
         return r;
     }
     if (filch__unlikely(filch__load_relaxed(&w->rt->calls.urgent)))
@@ -196,6 +197,7 @@ void filch__submit_outside(struct filch_runtime *rt, struct filch__runnable *r,
         return;             /* nobody is there to run it */
     filch__visit_begin(rt); /* once pushed, r may run, and its end be the end of rt */
     filch__injector_push(pinned ? &pinned->inbox : &rt->injector, r);
+    filch__fence_seq_cst(); /* in sight of who leaves the searchers after the look below */
     filch__chaos_pause();
     if (pinned)
         filch__idle_wake(pinned);

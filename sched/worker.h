@@ -46,6 +46,7 @@ struct filch__worker {
     bool searching;                  /* counted in the runtime's searchers */
     struct filch__runnable *handoff; /* what the next loop runs first */
     struct filch__fiber *aside;      /* to which it goes back next: hold.h */
+    bool left_aside;                 /* what ran beside it has suspended, and not ended */
     struct filch__call *call;        /* that `answer`, its answer, is to run */
     uint32_t call_number;
     struct filch__runnable answer;

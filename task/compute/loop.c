@@ -206,8 +206,8 @@ static void work_and_call(struct filch__loop *loop, struct filch__proxy *proxy, 
     struct strand self = {.loop = loop, .node = LEAF};
     struct outside outside = {.call = {.run = run_answer}, .loop = loop};
     filch__proxy_sign(proxy, &outside.call);
-    if (loop->holds)
-        outside.call.poster = NULL; /* a fiber, too, waits as a thread does */
+    if (loop->holds && outside.call.poster)
+        outside.call.holder = outside.call.poster->worker;
     filch__call_post(&outside.call, loop->cap - 1);
     claim(&self, number);
     /* What cancels the caller may be what helpers do not see: the end of its own runtime. */

@@ -4,6 +4,7 @@
 #include "sched/admission.h"
 #include "sched/blocks.h"
 #include "sched/frames.h"
+#include "sched/hold.h"
 #include "sched/os/clock.h"
 #include "sched/os/die.h"
 #include "task/cancel.h"
@@ -88,12 +89,16 @@ void filch__proxy_close(struct filch__proxy *p, struct filch__call *call)
         return;
     if (call->poster)
         filch__wait_begin(&strand, call->poster, &topic, call);
+    struct filch__hold hold = {.looks = 0};
     while (!filch__call_is_over(call)) {
         if (!told && (filch_cancelled() || filch__load_acquire(p->cancelled))) {
             told = true;
             cancel(p);
         }
-        filch__call_wait(call, p->frame && !told ? filch__now() + NAP : FILCH_NEVER);
+        if (call->holder && !filch__hold_is_spent(&hold))
+            (void)filch__call_hold_on(call, &hold);
+        else
+            filch__call_wait(call, p->frame && !told ? filch__now() + NAP : FILCH_NEVER);
     }
     if (call->poster)
         filch__wait_end(&strand);

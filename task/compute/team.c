@@ -2,6 +2,7 @@
 #include "task/compute/team.h"
 
 #include "sched/admission.h"
+#include "sched/hold.h"
 #include "sched/os/clock.h"
 #include "sched/os/die.h"
 #include "sched/os/futex.h"
@@ -84,31 +85,35 @@ void filch__team_look_outside(struct filch__team *team)
 
 /* ---- the end ---- */
 
+static bool is_over(struct filch__team *team)
+{
+    filch__team_look_outside(team);
+    return filch__call_is_over(&team->call) || filch__team_is_cancelled(team);
+}
+
 static void suspend_until_over(struct filch__team *team, struct filch__fiber *me)
 {
     static const struct filch__topic topic = {"its team", NULL};
     struct filch__strand strand;
+    struct filch__hold hold = {.looks = 0};
     filch__wait_begin(&strand, me, &topic, team);
-    while (!filch__call_is_over(&team->call) && !filch__team_is_cancelled(team)) {
-        filch__team_look_outside(team);
+    while (team->call.holder && !is_over(team) && !filch__hold_is_spent(&hold))
+        (void)filch__call_hold_on(&team->call, &hold);
+    while (!is_over(team))
         filch__call_wait(&team->call, FILCH_NEVER);
-    }
     filch__wait_end(&strand);
 }
 
-/* A fiber that holds its thread waits as a thread does. A thread without a frame is never cancelled. */
+/* A thread without a frame is never cancelled. */
 static void await_members(struct filch__team *team)
 {
     struct filch__call *call = &team->call;
-    bool deaf = !filch__fiber_current() && !call->frame;
     for (int look = 0; look < LOOKS && !filch__call_is_over(call); look++)
         filch__cpu_relax();
     if (call->poster && !filch__call_is_over(call))
         suspend_until_over(team, call->poster);
-    while (!filch__call_is_over(call) && !filch__team_is_cancelled(team)) {
-        filch__team_look_outside(team);
-        filch__call_wait(call, deaf ? FILCH_NEVER : filch__now() + FILCH__TEAM_NAP);
-    }
+    while (!is_over(team))
+        filch__call_wait(call, call->frame ? filch__now() + FILCH__TEAM_NAP : FILCH_NEVER);
     if (team->proxy)
         filch__proxy_close(team->proxy, call);
     else
@@ -120,7 +125,7 @@ static void await_members(struct filch__team *team)
 static void refuse(struct filch__team *team, int rc)
 {
     if (set_gate(team, FILCH__GATE_REFUSED))
-        team->failure = rc;
+        filch__team_cancel(team, rc);
 }
 
 /* Rank 0. Spare threads for the ranks for which no worker has come. */
@@ -194,7 +199,8 @@ static int call_together(struct filch__team *team, uint32_t workers, struct filc
         call->task = me->task;
         call->frame = me->frame;
         call->cancelled = me->forks.cancelled;
-        call->poster = team->holds ? NULL : me;
+        call->poster = me;
+        call->holder = team->holds ? me->worker : NULL;
         team->closing = me->forks.closing;
         return take_turn_and_assemble(team, workers);
     }
@@ -202,8 +208,7 @@ static int call_together(struct filch__team *team, uint32_t workers, struct filc
     if (rc < 0)
         return rc;
     filch__proxy_sign(&proxy, call);
-    if (team->holds)
-        call->poster = NULL;
+    call->holder = me && team->holds ? me->worker : NULL;
     team->proxy = &proxy;
     team->closing = me ? me->forks.closing : &never;
     rc = take_turn_and_assemble(team, workers);

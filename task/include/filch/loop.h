@@ -37,9 +37,11 @@ typedef struct filch_loop_options {
                                process's default runtime */
     int participants;       /* at most so many at once, the caller included; default: as many as the
                                runtime has workers, and never more than that */
-    bool hold_thread; /* a task that waits for the end of this keeps its thread, and nothing else
-                               runs there, for half a second at most: for callers that keep things by
-                               thread */
+    /*
+     * A task that waits for the end of this keeps its thread, for half a second at most. Nothing else
+     * runs there but members of teams (team.h). For callers that keep things by thread.
+     */
+    bool hold_thread;
 } filch_loop_options;
 
 /* [first, last), not empty. < 0 ends the loop. */

@@ -15,7 +15,7 @@
 #include <limits.h>
 
 /* How often rank 0 looks for the others' end before it sleeps. */
-#define LOOKS 100
+#define LOOKS 500
 /* ns that rank 0 waits for workers. Spare threads are one more each for the CPUs to run. */
 #define PATIENCE 500000000
 

@@ -18,7 +18,7 @@ _Static_assert(FILCH_TEAM_MAX <= COME, "who has come is counted");
  * A member that waits spins some microseconds, if each has a CPU; then it gives its CPU away so
  * often, to whoever wants it; then it sleeps.
  */
-#define SPINS  100
+#define SPINS  500
 #define YIELDS 3
 
 static struct filch__team *team_of(const filch_member *me)

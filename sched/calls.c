@@ -11,24 +11,11 @@
 #define SLEEPING 0x80000000u
 
 /*
- * How often the poster looks whether all have left before it suspends: as in forks.c; or before it sleeps,
- * on a thread outside, which takes longer.
+ * How often the poster looks whether all have left before it suspends: as in forks.c; or before it
+ * sleeps, on a thread outside, which takes longer.
  */
 #define LOOKS         100
 #define LOOKS_OUTSIDE 1000
-
-static __thread struct filch__role role_of_thread;
-
-__attribute__((noinline)) static struct filch__role *thread_role(void)
-{
-    return &role_of_thread;
-}
-
-struct filch__role *filch__role_here(void)
-{
-    struct filch__fiber *me = filch__fiber_current();
-    return me ? &me->role : thread_role();
-}
 
 void filch__calls_init(struct filch__calls *calls)
 {
@@ -52,8 +39,8 @@ static void change_wanted(struct filch__calls *calls, struct filch__call *call, 
 }
 
 /*
- * An urgent call does not wait until one searcher has waked the next. Searchers find it by themselves; one
- * that finds something else first wakes the next.
+ * An urgent call does not wait until one searcher has waked the next. Searchers find it by
+ * themselves; one that finds something else first wakes the next.
  */
 static void wake_for(filch_runtime *rt, uint32_t wanted)
 {
@@ -80,7 +67,8 @@ void filch__call_post(struct filch__call *call, uint32_t wanted)
     filch__link_add(calls->posted.prev, &call->link);
     change_wanted(calls, call, wanted);
     filch__spin_unlock(&calls->lock);
-    filch__fence_seq_cst(); /* `wanted` is in sight of who leaves the searchers after the look below */
+    /* `wanted` is in sight of who leaves the searchers after the look below, and of holders. */
+    filch__fence_seq_cst();
     if (call->urgent) {
         wake_for(rt, wanted);
         filch__hold_tell(rt);
@@ -118,9 +106,15 @@ bool filch__call_withdraw(struct filch__call *call)
     return filch__call_is_over(call);
 }
 
+/* Who leaves last wakes the poster from now on; returns the word. */
+static uint32_t ask_to_be_waked(struct filch__call *call)
+{
+    return filch__or_acq_rel(&call->due, SLEEPING) | SLEEPING;
+}
+
 void filch__call_wait(struct filch__call *call, int64_t deadline)
 {
-    uint32_t due = filch__or_acq_rel(&call->due, SLEEPING) | SLEEPING;
+    uint32_t due = ask_to_be_waked(call);
     if (due == SLEEPING)
         return;
     if (!call->poster)
@@ -136,9 +130,7 @@ static bool is_over(const void *call)
 
 bool filch__call_hold_on(struct filch__call *call, struct filch__hold *hold)
 {
-    if ((filch__or_acq_rel(&call->due, SLEEPING) | SLEEPING) == SLEEPING)
-        return true;
-    return filch__hold_on(hold, is_over, call);
+    return ask_to_be_waked(call) == SLEEPING || filch__hold_on(hold, is_over, call);
 }
 
 static const struct filch__topic topic = {"those who came to its call", NULL};

@@ -75,7 +75,6 @@ void filch__hold_ring(struct filch__worker *w)
 
 void filch__hold_tell(struct filch_runtime *rt)
 {
-    filch__fence_seq_cst();
     for (uint32_t i = 0; i < rt->worker_count; i++)
         if (filch__load_relaxed(&rt->workers[i].holds))
             filch__parker_wake(&rt->workers[i].parker);

@@ -30,7 +30,7 @@ bool filch__hold_is_spent(const struct filch__hold *h);
 /* By who has made it true, of a holder's worker; any thread, while its runtime lasts. */
 void filch__hold_ring(struct filch__worker *w);
 
-/* By a poster of an urgent call: holders look for it. */
+/* By a poster of an urgent call, after the fence: holders look for it. */
 void filch__hold_tell(struct filch_runtime *rt);
 
 #endif

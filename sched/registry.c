@@ -118,3 +118,9 @@ int filch__runtime_get(filch_runtime *rt, filch_runtime **out)
         *out = rt;
     return rc;
 }
+
+int filch__runtime_choose(filch_runtime *rt, filch_runtime **out)
+{
+    const struct filch__worker *w = filch__worker_current();
+    return filch__runtime_get(!rt && w ? w->rt : rt, out);
+}

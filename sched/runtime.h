@@ -76,6 +76,9 @@ static inline void filch__worker_push(struct filch__worker *w, struct filch__deq
 /* rt itself, or the default runtime, made now if need be. *out is borrowed. -ENOMEM and others. */
 int filch__runtime_get(filch_runtime *rt, filch_runtime **out);
 
+/* What a caller means by rt: as above, but NULL on a worker is that worker's. */
+int filch__runtime_choose(filch_runtime *rt, filch_runtime **out);
+
 /* The default runtime, or NULL where there is none so far. */
 filch_runtime *filch__runtime_default(void);
 

@@ -51,9 +51,8 @@ static int begin(filch_blocking_future *b, const filch_waker *waker)
 {
     static const struct filch__job_ops ops = {run, done};
     struct call *c = call_of(b);
-    struct filch__worker *w = filch__worker_current();
     filch_runtime *rt = NULL;
-    int rc = filch__runtime_get(w ? w->rt : NULL, &rt);
+    int rc = filch__runtime_choose(NULL, &rt);
     if (rc < 0)
         return rc;
     c->job.ops = &ops;

@@ -27,7 +27,7 @@ static int join_runtime(struct filch__region *r, struct filch__fiber *me, filch_
         r->rt = task->rt;
         return filch__likely(me->worker->free != NULL) ? 0 : filch__park_prepare();
     }
-    int rc = filch__runtime_get(!wanted && me ? me->rt : wanted, &r->rt);
+    int rc = filch__runtime_choose(wanted, &r->rt);
     if (rc == 0 && me)
         rc = filch__park_prepare();
     if (rc == 0 && !filch__admit(r->rt, filch__worker_of(r->rt)))

@@ -30,9 +30,8 @@ static bool was_armed(const struct filch__alarm *a)
 
 static int arm(filch_sleep_future *s, const filch_waker *waker)
 {
-    struct filch__worker *w = filch__worker_current();
     filch_runtime *rt = NULL;
-    int rc = filch__runtime_get(w ? w->rt : NULL, &rt);
+    int rc = filch__runtime_choose(NULL, &rt);
     if (rc == 0)
         rc = filch__timers_start(rt);
     if (rc < 0)

@@ -185,12 +185,11 @@ static const filch_spawn_options defaults;
 static int choose_runtime(const struct filch__scope *scope, const filch_spawn_options *o,
                           filch_runtime **rt)
 {
-    struct filch__worker *w = filch__worker_current();
     if (scope) {
         *rt = scope->region.rt;
         return o->runtime && o->runtime != *rt ? -EINVAL : 0;
     }
-    return filch__runtime_get(!o->runtime && w ? w->rt : o->runtime, rt);
+    return filch__runtime_choose(o->runtime, rt);
 }
 
 int filch__task_spawn(struct filch__scope *scope, filch_handle **h, const filch_spawn_options *o,

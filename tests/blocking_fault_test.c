@@ -7,7 +7,7 @@
 #include "tests/blocking_check.h"
 
 #ifdef FILCH_FAULTS
-#include "sched/os/fault.h"
+#include "tests/fault_check.h"
 
 enum { CALLS = 6 };
 
@@ -75,12 +75,6 @@ static int make_calls(void *arg)
     return 0;
 }
 
-static void disarm(void)
-{
-    for (int kind = 0; kind < FILCH__FAULT_KINDS; kind++)
-        filch__fault_arm((enum filch__fault_kind)kind, -1, false);
-}
-
 static void play(int workers, bool faulty)
 {
     struct play p = {0};
@@ -98,47 +92,14 @@ static void play(int workers, bool faulty)
     CHECK(filch_runtime_destroy(rt) == 0);
 }
 
-static void fail_each(enum filch__fault_kind kind, bool sticky)
+static long try_nth(int workers, enum filch__fault_kind kind, long nth, bool sticky)
 {
-    for (size_t w = 0; w < 2; w++)
-        for (long nth = 0;; nth++) {
-            filch__fault_arm(kind, nth, sticky);
-            play(worker_counts[w], true);
-            bool reached = filch__fault_seen(kind) > nth;
-            disarm();
-            play(worker_counts[w], false);
-            if (filch__load_relaxed(&case_bad)) {
-                fprintf(stderr, "nth %ld, %d workers\n", nth, worker_counts[w]);
-                return;
-            }
-            if (!reached)
-                break;
-        }
-}
-
-static void allocation_once(void)
-{
-    fail_each(FILCH__FAULT_ALLOC, false);
-}
-
-static void allocation_for_ever(void)
-{
-    fail_each(FILCH__FAULT_ALLOC, true);
-}
-
-static void mapping_for_ever(void)
-{
-    fail_each(FILCH__FAULT_MMAP, true);
-}
-
-static void thread_once(void)
-{
-    fail_each(FILCH__FAULT_THREAD, false);
-}
-
-static void thread_for_ever(void)
-{
-    fail_each(FILCH__FAULT_THREAD, true);
+    filch__fault_arm(kind, nth, sticky);
+    play(workers, true);
+    long seen = filch__fault_seen(kind);
+    disarm();
+    play(workers, false);
+    return seen;
 }
 
 /* ---- a runtime that runs already ---- */

@@ -4,7 +4,7 @@
  * chunk are an array of structures, and in the delta decoder they block until the lowest has decoded
  * the chunk's first block.
  */
-#include "tests/compute.h"
+#include "tests/adapter_check.h"
 
 #include <filch/blosc2.h>
 

@@ -8,7 +8,7 @@
 
 #define _GNU_SOURCE 1
 
-#include "tests/compute.h"
+#include "tests/adapter_check.h"
 
 #include <fftw3.h>
 #include <filch/fftw.h>

@@ -7,7 +7,7 @@
 #include "tests/compute_check.h"
 
 #ifdef FILCH_FAULTS
-#include "sched/os/fault.h"
+#include "tests/fault_check.h"
 
 enum { INDICES = 200, MEMBERS = 5 };
 
@@ -81,14 +81,8 @@ static int call_task(void *arg)
     return 0;
 }
 
-static void disarm(void)
-{
-    for (int kind = 0; kind < FILCH__FAULT_KINDS; kind++)
-        filch__fault_arm((enum filch__fault_kind)kind, -1, false);
-}
-
 /* On a runtime that is there already, so that only what the calls need is refused. */
-static long play(int workers, enum filch__fault_kind kind, long nth, bool sticky)
+static long try_nth(int workers, enum filch__fault_kind kind, long nth, bool sticky)
 {
     struct play p = {.rt = runtime_quiet(workers)};
     filch__fault_arm(kind, nth, sticky);
@@ -102,51 +96,6 @@ static long play(int workers, enum filch__fault_kind kind, long nth, bool sticky
     CHECK(p.indices == INDICES && p.calls == INDICES && p.members == MEMBERS);
     CHECK(filch_runtime_destroy(p.rt) == 0);
     return seen;
-}
-
-static void fail_each(enum filch__fault_kind kind, bool sticky)
-{
-    long most = sized(25, 200, 1000);
-    for (size_t w = 0; w < 2; w++)
-        for (long nth = 0; nth < most; nth++) {
-            long seen = play(worker_counts[w], kind, nth, sticky);
-            if (filch__load_relaxed(&case_bad)) {
-                fprintf(stderr, "nth %ld, %d workers\n", nth, worker_counts[w]);
-                return;
-            }
-            if (seen <= nth)
-                break;
-        }
-}
-
-static void allocation_once(void)
-{
-    fail_each(FILCH__FAULT_ALLOC, false);
-}
-
-static void allocation_for_ever(void)
-{
-    fail_each(FILCH__FAULT_ALLOC, true);
-}
-
-static void mapping_once(void)
-{
-    fail_each(FILCH__FAULT_MMAP, false);
-}
-
-static void mapping_for_ever(void)
-{
-    fail_each(FILCH__FAULT_MMAP, true);
-}
-
-static void thread_once(void)
-{
-    fail_each(FILCH__FAULT_THREAD, false);
-}
-
-static void thread_for_ever(void)
-{
-    fail_each(FILCH__FAULT_THREAD, true);
 }
 
 /* ---- a thread that is refused takes no other team's thread ---- */
@@ -192,6 +141,7 @@ static void two_inner_teams(void)
 
 int main(void)
 {
+    most_faults = sized(25, 200, 1000);
     RUN(allocation_once);
     RUN(allocation_for_ever);
     RUN(mapping_once);

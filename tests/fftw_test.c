@@ -3,7 +3,7 @@
  * FFTW on filch gives what FFTW gives alone. Built for each precision: FFTW_PREFIX is fftw, fftwf
  * or fftwl.
  */
-#include "tests/compute.h"
+#include "tests/adapter_check.h"
 
 #include <fftw3.h>
 #include <filch/fftw.h>

@@ -3,7 +3,7 @@
 #ifndef FILCH_TESTS_GOMP_CHECK_H
 #define FILCH_TESTS_GOMP_CHECK_H
 
-#include "tests/compute.h"
+#include "tests/adapter_check.h"
 
 #include <omp.h>
 

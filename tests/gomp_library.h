@@ -7,7 +7,7 @@
 #ifndef FILCH_TESTS_GOMP_LIBRARY_H
 #define FILCH_TESTS_GOMP_LIBRARY_H
 
-#include "tests/compute.h"
+#include "tests/adapter_check.h"
 
 #include <dlfcn.h>
 #include <math.h>

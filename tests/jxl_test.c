@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libjxl on filch writes and reads the bytes that it does alone. */
-#include "tests/compute.h"
+#include "tests/adapter_check.h"
 
 #include <filch/jxl.h>
 #include <jxl/decode.h>

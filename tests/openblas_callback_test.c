@@ -5,7 +5,7 @@
  * are there, and until theirs was read by all.
  */
 #include "sched/os/fault.h"
-#include "tests/compute.h"
+#include "tests/adapter_check.h"
 
 #include <filch/openblas.h>
 

@@ -2,7 +2,7 @@
 /* Reductions: every index once and in order, the same bits whoever takes part, failures, cancels. */
 #define _GNU_SOURCE 1
 #include "sched/os/fault.h"
-#include "tests/compute.h"
+#include "tests/adapter_check.h"
 
 /* ---- every index once, in order ---- */
 

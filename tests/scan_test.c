@@ -2,7 +2,7 @@
 /* Prefix sums: right, inclusive and exclusive, in place; the same bits whoever takes part; failures. */
 #define _GNU_SOURCE 1
 #include "sched/os/fault.h"
-#include "tests/compute.h"
+#include "tests/adapter_check.h"
 
 /* ---- every index once, in order ---- */
 

@@ -2,7 +2,7 @@
 /* Sorts by comparisons that contradict each other or make up the worst order; cancels; no memory. */
 #define _GNU_SOURCE 1
 #include "sched/os/fault.h"
-#include "tests/compute.h"
+#include "tests/adapter_check.h"
 
 #include <math.h>
 

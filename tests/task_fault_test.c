@@ -8,7 +8,7 @@
 #include "tests/support.h"
 
 #ifdef FILCH_FAULTS
-#include "sched/os/fault.h"
+#include "tests/fault_check.h"
 
 enum { TASKS = 6 };
 
@@ -126,58 +126,14 @@ static void play(int workers)
     CHECK(s.ran == s.spawned && s.dropped == s.spawned && s.jobs == 4 * s.spawned);
 }
 
-static void disarm(void)
+static long try_nth(int workers, enum filch__fault_kind kind, long nth, bool sticky)
 {
-    for (int kind = 0; kind < FILCH__FAULT_KINDS; kind++)
-        filch__fault_arm((enum filch__fault_kind)kind, -1, false);
-}
-
-static void fail_each(enum filch__fault_kind kind, bool sticky)
-{
-    for (size_t w = 0; w < 2; w++)
-        for (long nth = 0;; nth++) {
-            filch__fault_arm(kind, nth, sticky);
-            play(worker_counts[w]);
-            bool reached = filch__fault_seen(kind) > nth;
-            disarm();
-            if (filch__load_relaxed(&case_bad)) {
-                fprintf(stderr, "nth %ld, %d workers\n", nth, worker_counts[w]);
-                return;
-            }
-            play(worker_counts[w]);
-            if (!reached)
-                break;
-        }
-}
-
-static void allocation_once(void)
-{
-    fail_each(FILCH__FAULT_ALLOC, false);
-}
-
-static void allocation_for_ever(void)
-{
-    fail_each(FILCH__FAULT_ALLOC, true);
-}
-
-static void mapping_once(void)
-{
-    fail_each(FILCH__FAULT_MMAP, false);
-}
-
-static void mapping_for_ever(void)
-{
-    fail_each(FILCH__FAULT_MMAP, true);
-}
-
-static void thread_once(void)
-{
-    fail_each(FILCH__FAULT_THREAD, false);
-}
-
-static void thread_for_ever(void)
-{
-    fail_each(FILCH__FAULT_THREAD, true);
+    filch__fault_arm(kind, nth, sticky);
+    play(workers);
+    long seen = filch__fault_seen(kind);
+    disarm();
+    play(workers);
+    return seen;
 }
 
 /* Nothing is made, and nothing remembers the failure. */

@@ -2,19 +2,6 @@
 /* The starts and nexts of loops whose variable is a long, or less. */
 #include "adapters/gomp/loop.h"
 
-static bool start(struct filch__omp_share *model, bool ordered, long *first, long *last)
-{
-    struct filch__omp_self *self = filch__omp_self();
-    uint64_t from, to;
-    model->ordered = ordered;
-    filch__omp_loop_enter(self, model, NULL, NULL);
-    if (!filch__omp_loop_next(self, &from, &to))
-        return false;
-    *first = (long)from;
-    *last = (long)to;
-    return true;
-}
-
 /* With what GCC 9 and later add for task reductions, and for memory in common. Without first: the
  * program divides the loop itself. */
 static bool start_with(struct filch__omp_share *model, bool ordered, long *first, long *last,
@@ -33,6 +20,11 @@ static bool start_with(struct filch__omp_share *model, bool ordered, long *first
     *first = (long)from;
     *last = (long)to;
     return true;
+}
+
+static bool start(struct filch__omp_share *model, bool ordered, long *first, long *last)
+{
+    return start_with(model, ordered, first, last, NULL, NULL);
 }
 
 /* ---- starts ---- */

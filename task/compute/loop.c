@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "task/compute/loop.h"
 
+#include "sched/admission.h"
 #include "sched/os/clock.h"
 #include "task/compute/participant.h"
 #include "task/compute/proxy.h"
@@ -276,11 +277,10 @@ static void deal(struct filch__loop *loop)
 
 int filch__loop_run(struct filch__loop *loop, const filch_loop_options *o)
 {
-    struct filch__worker *w = filch__worker_current();
     int wanted = o ? o->participants : 0;
     if (wanted < 0)
         return -EINVAL;
-    int rc = filch__runtime_get(w && !(o && o->runtime) ? w->rt : o ? o->runtime : NULL, &loop->rt);
+    int rc = filch__runtime_choose(o ? o->runtime : NULL, &loop->rt);
     if (rc < 0)
         return rc;
     uint32_t workers = loop->rt->worker_count;
@@ -291,7 +291,7 @@ int filch__loop_run(struct filch__loop *loop, const filch_loop_options *o)
     deal(loop);
     if (filch__loop_is_cancelled(loop))
         return -ECANCELED;
-    rc = w && w->rt == loop->rt ? work_inside(loop) : work_outside(loop);
+    rc = filch__worker_of(loop->rt) ? work_inside(loop) : work_outside(loop);
     if (rc < 0)
         return rc;
     if (loop->failure)

@@ -32,16 +32,9 @@ int filch_participant(void)
     return role->participant == FILCH__PART_NONE ? -EINVAL : filch__participant_number(role);
 }
 
-/* NULL: the caller's, or the default one. */
-static int choose(filch_runtime *rt, filch_runtime **out)
-{
-    const struct filch__worker *w = filch__worker_current();
-    return filch__runtime_get(!rt && w ? w->rt : rt, out);
-}
-
 int filch_participants(filch_runtime *rt)
 {
-    int rc = choose(rt, &rt);
+    int rc = filch__runtime_choose(rt, &rt);
     return rc < 0 ? rc : (int)rt->participants.count;
 }
 
@@ -49,7 +42,7 @@ int filch_concurrency(filch_runtime *rt)
 {
     if (filch__role_here()->teamed)
         return 1;
-    int rc = choose(rt, &rt);
+    int rc = filch__runtime_choose(rt, &rt);
     if (rc < 0)
         return rc;
     int64_t workers = rt->worker_count;

@@ -182,7 +182,7 @@ static int take_turn_and_assemble(struct filch__team *team, uint32_t workers)
 {
     uint32_t spares = team->size - 1 - workers;
     bool turn = workers > 0;
-    int rc = turn ? filch__turn_take(team->call.rt, team->holds) : 0;
+    int rc = turn ? filch__turn_take(team->call.rt, team->call.holder) : 0;
     if (rc < 0)
         return rc;
     rc = assemble(team, workers, spares);
@@ -199,8 +199,6 @@ static int call_together(struct filch__team *team, uint32_t workers, struct filc
         call->task = me->task;
         call->frame = me->frame;
         call->cancelled = me->forks.cancelled;
-        call->poster = me;
-        call->holder = team->holds ? me->worker : NULL;
         team->closing = me->forks.closing;
         return take_turn_and_assemble(team, workers);
     }
@@ -208,7 +206,6 @@ static int call_together(struct filch__team *team, uint32_t workers, struct filc
     if (rc < 0)
         return rc;
     filch__proxy_sign(&proxy, call);
-    call->holder = me && team->holds ? me->worker : NULL;
     team->proxy = &proxy;
     team->closing = me ? me->forks.closing : &never;
     rc = take_turn_and_assemble(team, workers);
@@ -222,7 +219,7 @@ int filch_team_with(const filch_team_options *o, int n, filch_team_fn *fn, void 
     filch_runtime *rt = o ? o->runtime : NULL;
     if (n < 1 || n > FILCH_TEAM_MAX || !fn)
         return -EINVAL;
-    int rc = filch__runtime_get(!rt && me ? me->rt : rt, &rt);
+    int rc = filch__runtime_choose(rt, &rt);
     if (rc < 0)
         return rc;
     if (filch_cancelled())
@@ -236,12 +233,16 @@ int filch_team_with(const filch_team_options *o, int n, filch_team_fn *fn, void 
     if (others > workers && o && o->refuse)
         return -EAGAIN;
     struct filch__team team = {
-        .call = {.run = run_answer, .rt = rt, .teamed = true, .urgent = true},
+        .call = {.run = run_answer,
+                 .rt = rt,
+                 .teamed = true,
+                 .urgent = true,
+                 .poster = me,
+                 .holder = me && o && o->hold_thread ? me->worker : NULL},
         .fn = fn,
         .ctx = ctx,
         .size = (uint32_t)n,
         .workers_only = o && o->refuse,
-        .holds = o && o->hold_thread,
         .crowded = others > workers,
     };
     return call_together(&team, workers, me);

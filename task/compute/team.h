@@ -45,7 +45,6 @@ struct filch__team {
     struct filch__proxy *proxy; /* of a caller outside, or NULL */
     uint32_t size;
     bool workers_only;                  /* rather than with spare threads it does not come about */
-    bool holds;                         /* the caller keeps its thread */
     bool crowded;                       /* it may have more members than there are CPUs for them */
     struct filch__spare_member *spares; /* of rank 0: the newest, by next */
     /* Shared. */

@@ -108,14 +108,14 @@ static bool ready(struct filch__watch *watch, const filch_waker *waker)
     return granted;
 }
 
-int filch__turn_take(filch_runtime *rt, bool holds)
+int filch__turn_take(filch_runtime *rt, struct filch__worker *holder)
 {
     static const struct filch__topic topic = {"its team's turn", NULL};
     struct filch__fiber *me = filch__fiber_current();
     struct wait self = {
         .watch = {.ready = ready, .topic = &topic},
         .rt = rt,
-        .holds = me && holds ? me->worker : NULL,
+        .holds = holder,
     };
     if (enter(&self) || (self.holds && hold(&self, me)))
         return 0;

@@ -10,9 +10,9 @@
 
 #include "sched/runtime.h"
 
-/* In a task it holds its worker, or suspends; elsewhere it blocks. -ECANCELED, -ENOMEM: it has not got
- * it. */
-int filch__turn_take(filch_runtime *rt, bool holds);
+/* holder: the caller's worker, which it holds; NULL: in a task it suspends, elsewhere it blocks.
+ * -ECANCELED, -ENOMEM: it has not got it. */
+int filch__turn_take(filch_runtime *rt, struct filch__worker *holder);
 
 /* By who has it: to the next. */
 void filch__turn_pass(filch_runtime *rt);

@@ -3,8 +3,8 @@
  * Where the adapters' tests call a backend from: two threads at once, tasks that are cancelled,
  * runtimes that close.
  */
-#ifndef FILCH_TESTS_COMPUTE_H
-#define FILCH_TESTS_COMPUTE_H
+#ifndef FILCH_TESTS_ADAPTER_CHECK_H
+#define FILCH_TESTS_ADAPTER_CHECK_H
 
 #include "tests/support.h"
 

@@ -30,6 +30,18 @@ static inline filch_runtime *runtime_quiet(int workers)
     return rt;
 }
 
+/* ---- of that runtime ---- */
+
+static inline filch_loop_options on(filch_runtime *rt)
+{
+    return (filch_loop_options){.runtime = rt};
+}
+
+static inline int team_on(filch_runtime *rt, int n, filch_team_fn *fn, void *ctx)
+{
+    return filch_team_with(&(filch_team_options){.runtime = rt}, n, fn, ctx);
+}
+
 /* ---- callers ---- */
 
 struct caller {

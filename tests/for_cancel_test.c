@@ -6,11 +6,6 @@
 
 enum { LONG = 30000 };
 
-static filch_loop_options on(filch_runtime *rt)
-{
-    return (filch_loop_options){.runtime = rt};
-}
-
 /* What runs, and whether it may. */
 struct play {
     filch_runtime *rt;

@@ -2,11 +2,6 @@
 /* filch_run_n: exactly n calls, claimed in ascending order; numbers of participants. */
 #include "tests/compute_check.h"
 
-static filch_loop_options on(filch_runtime *rt)
-{
-    return (filch_loop_options){.runtime = rt};
-}
-
 /* ---- calls ---- */
 
 enum { CALLS = 3000 };

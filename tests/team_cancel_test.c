@@ -6,11 +6,6 @@
 #include <limits.h>
 #include <sys/wait.h>
 
-static int team_on(filch_runtime *rt, int n, filch_team_fn *fn, void *ctx)
-{
-    return filch_team_with(&(filch_team_options){.runtime = rt}, n, fn, ctx);
-}
-
 static int count_member(filch_member *me, void *ctx)
 {
     (void)me;

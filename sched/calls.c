@@ -4,6 +4,7 @@
 #include "sched/admission.h"
 #include "sched/hold.h"
 #include "sched/idle.h"
+#include "sched/os/cpus.h"
 #include "sched/os/futex.h"
 #include "sched/os/spin.h"
 #include "sched/strand.h"
@@ -12,10 +13,10 @@
 
 /*
  * How often the poster looks whether all have left before it suspends: as in forks.c; or before it
- * sleeps, on a thread outside, which takes longer.
+ * sleeps, on a thread outside, which takes longer: as in team_barrier.c.
  */
 #define LOOKS         100
-#define LOOKS_OUTSIDE 1000
+#define LOOKS_OUTSIDE 3000
 
 void filch__calls_init(struct filch__calls *calls)
 {
@@ -40,7 +41,8 @@ static void change_wanted(struct filch__calls *calls, struct filch__call *call, 
 
 /*
  * An urgent call does not wait until one searcher has waked the next. Searchers find it by
- * themselves; one that finds something else first wakes the next.
+ * themselves; one that finds something else first wakes the next. Whoever was waked may have answered
+ * before this returns, and search no more: who looked for searchers then would wake one for nothing.
  */
 static void wake_for(filch_runtime *rt, uint32_t wanted)
 {
@@ -61,7 +63,12 @@ void filch__call_post(struct filch__call *call, uint32_t wanted)
 {
     filch_runtime *rt = call->rt;
     struct filch__calls *calls = &rt->calls;
+    struct filch__worker *w = filch__worker_current();
+    if (w)
+        filch__worker_show_cpu(w);
     call->wanted = call->answered = 0;
+    call->cpu = filch__cpu_here();
+    filch__store_relaxed(&call->beside, false);
     (void)filch__add_acq_rel(&call->due, wanted);
     filch__spin_lock(&calls->lock);
     filch__link_add(calls->posted.prev, &call->link);
@@ -72,8 +79,9 @@ void filch__call_post(struct filch__call *call, uint32_t wanted)
     if (call->urgent) {
         wake_for(rt, wanted);
         filch__hold_tell(rt);
+    } else {
+        filch__idle_notify(rt);
     }
-    filch__idle_notify(rt);
 }
 
 static uint32_t recall(struct filch__call *call, bool last)
@@ -97,8 +105,8 @@ uint32_t filch__call_recall(struct filch__call *call)
 bool filch__call_withdraw(struct filch__call *call)
 {
     (void)recall(call, true);
-    uint32_t looks = call->poster ? LOOKS : LOOKS_OUTSIDE;
-    for (uint32_t i = filch__chaos_among(0, looks); i < looks; i++) {
+    uint32_t looks = filch__load_relaxed(&call->beside) ? 0 : call->poster ? LOOKS : LOOKS_OUTSIDE;
+    for (uint32_t i = filch__chaos_among(0, looks + 1); i < looks; i++) {
         if (filch__call_is_over(call))
             return true;
         filch__cpu_relax();
@@ -192,8 +200,12 @@ static struct filch__fiber *run_answer(struct filch__runnable *r)
     struct filch__fiber *me = filch__fiber_here();
     struct filch__frame *frame = call->frame;
     filch__strand_begin(me, call->task, call->cancelled, frame, call->teamed);
+    bool beside = call->cpu == filch__cpu_here();
+    if (beside)
+        filch__store_relaxed(&call->beside, true);
     call->run(call, w->call_number);
     filch__strand_end(me, frame);
+    filch__worker_current()->beside_poster = beside;
     return filch__call_leave(call);
 }
 

@@ -44,12 +44,14 @@ struct filch__call {
     bool urgent;
     struct filch__fiber *poster;  /* NULL: a thread */
     struct filch__worker *holder; /* the poster's, if it holds that; or NULL */
+    int cpu;                      /* where it was posted */
     /* Under the lock of the calls. */
     struct filch__link link;
     uint32_t wanted;
     uint32_t answered;
     /* Shared. */
-    uint32_t due; /* see above, and in the top bit: the poster must be waked; futex */
+    uint32_t due;    /* see above, and in the top bit: the poster must be waked; futex */
+    uint32_t beside; /* who came was on the poster's CPU: neither is to spin for the other */
 };
 
 void filch__calls_init(struct filch__calls *calls);

@@ -2,13 +2,13 @@
 #include "sched/hold.h"
 
 #include "sched/os/clock.h"
+#include "sched/os/futex.h"
 #include "sched/runtime.h"
 
 /* It spins some microseconds, then gives its CPU away so often, then sleeps. */
 #define SPINS  200
 #define YIELDS 50
-/* ns: how long it sleeps at most, and how long it holds. */
-#define NAP   1000000
+/* ns that it holds. */
 #define LIMIT 500000000
 
 /*
@@ -57,7 +57,7 @@ bool filch__hold_on(struct filch__hold *h, bool (*over)(const void *ctx), const 
         } else {
             int64_t now = filch__now();
             h->until = h->until ? h->until : now + LIMIT;
-            sleep_on(w, over, ctx, now + NAP);
+            sleep_on(w, over, ctx, now + FILCH__NAP);
             return over(ctx);
         }
     }

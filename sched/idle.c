@@ -101,23 +101,54 @@ static void stop_searching_to_answer(struct filch__worker *w)
         filch__idle_notify(rt);
 }
 
+/* Another that is awake was last seen on w's CPU. */
+static bool is_beside_worker(const struct filch__worker *w)
+{
+    int cpu = filch__load_relaxed(&w->cpu);
+    for (uint32_t i = 0; i < w->rt->worker_count; i++) {
+        const struct filch__worker *other = &w->rt->workers[i];
+        if (other != w && cpu >= 0 && filch__load_relaxed(&other->cpu) == cpu &&
+            !filch__load_relaxed(&other->idle))
+            return true;
+    }
+    return false;
+}
+
+static bool search_rounds(struct filch__worker *w, struct filch__work *work, int rounds)
+{
+    for (int round = 0; round < rounds && !filch__load_relaxed(&w->rt->stop); round++) {
+        for (int pause = 0; pause < round; pause++)
+            filch__cpu_relax();
+        if (search_round(w, work))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Who makes work makes none as long as w searches on its CPU: one round must do there. A worker that
+ * was waked onto the CPU of its waker, as kernels do where other CPUs seem far from ready, lets that
+ * go on before it sleeps. It counts as a searcher meanwhile, so what is forked then wakes nobody: a
+ * task that a timer has waked often forks a little, and soon.
+ */
 static bool search(struct filch__worker *w, struct filch__work *work)
 {
     struct filch_runtime *rt = w->rt;
-    if (!w->searching) {
+    bool woken = w->searching;
+    if (!woken) {
         uint32_t awake = rt->worker_count - filch__load_relaxed(&rt->sleepers);
         if (2 * filch__load_relaxed(&rt->searching) >= awake)
             return search_round(w, work);
         filch__add_seq_cst(&rt->searching, 1);
         w->searching = true;
     }
-    bool found = false;
-    for (int round = 0; round < ROUNDS && !found; round++) {
-        for (int pause = 0; pause < round; pause++)
-            filch__cpu_relax();
-        found = search_round(w, work);
-        if (filch__load_relaxed(&rt->stop))
-            break;
+    filch__worker_show_cpu(w);
+    bool beside = w->beside_poster || is_beside_worker(w);
+    w->beside_poster = false;
+    bool found = search_rounds(w, work, beside ? 1 : ROUNDS);
+    if (!found && beside && woken) {
+        filch__os_yield();
+        found = search_rounds(w, work, 1);
     }
     if (found && work->runnable == &w->answer)
         stop_searching_to_answer(w);

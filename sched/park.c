@@ -39,7 +39,15 @@ static void wake32(const struct ck_ec_ops *ops, const uint32_t *word)
     filch__futex_wake((uint32_t *)word, INT_MAX);
 }
 
-static const struct ck_ec_ops ops = {.gettime = gettime, .wait32 = wait32, .wake32 = wake32};
+/*
+ * Without a deadline ck_ec still wakes up now and then, first after this and after a second never
+ * again. With several producers no wake is lost, so it need not; and a timer that is due before the
+ * next tick has to be set in the clock, which a virtual machine does in some 10 us.
+ */
+#define WAIT_NS NS_PER_S
+
+static const struct ck_ec_ops ops = {
+    .gettime = gettime, .wait32 = wait32, .wake32 = wake32, .initial_wait_ns = WAIT_NS};
 static const struct ck_ec_mode mode = {.ops = &ops, .single_producer = false};
 
 _Static_assert(sizeof(struct ck_ec32) == sizeof(struct filch__parker), "same storage");

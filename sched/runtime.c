@@ -28,6 +28,7 @@ static int worker_init(filch_runtime *rt, struct filch__worker *w, uint32_t inde
     w->rt = rt;
     w->index = index;
     w->random = index + 1;
+    w->cpu = -1;
     filch__parker_init(&w->parker);
     filch__roster_init(&w->roster);
     int rc = filch__deque_init(&w->spawned, rt->arena, DEQUE_CAPACITY);

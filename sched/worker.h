@@ -13,6 +13,7 @@
 #include "sched/deque.h"
 #include "sched/fiber/fp_control.h"
 #include "sched/fibers.h"
+#include "sched/os/cpus.h"
 #include "sched/os/thread.h"
 #include "sched/park.h"
 #include "sched/roster.h"
@@ -44,6 +45,7 @@ struct filch__worker {
     uint64_t random;
     uint32_t tick;
     bool searching;                  /* counted in the runtime's searchers */
+    bool beside_poster;              /* on whose CPU it has answered a call just now */
     struct filch__runnable *handoff; /* what the next loop runs first */
     struct filch__fiber *aside;      /* to which it goes back next: hold.h */
     bool left_aside;                 /* what ran beside it has suspended, and not ended */
@@ -68,6 +70,7 @@ struct filch__worker {
     struct filch__injector inbox __attribute__((aligned(64)));
     uint32_t idle;  /* 1: asleep or about to be, may be woken by who sets it to 0 */
     uint32_t holds; /* 1: asleep for a fiber that holds it */
+    int cpu;        /* where its thread was last seen, by itself */
     struct filch__parker parker;
     struct filch__roster roster; /* of what this worker has added */
     /* Immutable. */
@@ -85,6 +88,14 @@ static inline struct filch__worker *filch__worker_current(void)
 {
     struct filch__fiber *fiber = filch__fiber_current();
     return fiber ? fiber->worker : NULL;
+}
+
+/* On w's thread: others see on which CPU it is. */
+static inline void filch__worker_show_cpu(struct filch__worker *w)
+{
+    int cpu = filch__cpu_here();
+    if (filch__load_relaxed(&w->cpu) != cpu)
+        filch__store_relaxed(&w->cpu, cpu);
 }
 
 /* Thread body. */

@@ -95,7 +95,7 @@ static void thread_join_of_self_dies(void)
 /* ---- CPUs ---- */
 
 static uint32_t may_look;
-static int pinned_list[2], pinned_count, pinned_usable;
+static int pinned_list[2], pinned_count, pinned_usable, pinned_here;
 
 static void *look_at_cpus(void *arg)
 {
@@ -105,6 +105,7 @@ static void *look_at_cpus(void *arg)
         filch__futex_wait(&may_look, 0, FILCH__NEVER);
     pinned_count = filch__cpus_list(pinned_list, 2);
     pinned_usable = filch__cpus_usable();
+    pinned_here = filch__cpu_here();
     return NULL;
 }
 
@@ -117,6 +118,7 @@ static void cpus_pinned(void)
         CHECK(filch__thread_create(&t, look_at_cpus, &cpus[i], 0, NULL) == 0);
         filch__thread_join(&t);
         CHECK(pinned_count == 1 && pinned_list[0] == cpus[i] && pinned_usable == 1);
+        CHECK(pinned_here == cpus[i]);
         may_look = 0;
         CHECK(filch__thread_create(&t, look_at_cpus, NULL, 0, NULL) == 0);
         CHECK(filch__thread_pin(&t, cpus[i]) == 0);
@@ -124,6 +126,7 @@ static void cpus_pinned(void)
         filch__futex_wake(&may_look, 1);
         filch__thread_join(&t);
         CHECK(pinned_count == 1 && pinned_list[0] == cpus[i] && pinned_usable == 1);
+        CHECK(pinned_here == cpus[i]);
     }
     CHECK(filch__thread_pin(NULL, -1) == -EINVAL);
     CHECK(filch__thread_pin(NULL, 1 << 19) == -EINVAL);

@@ -68,3 +68,8 @@ int filch__cpus_list(int *cpus, int max)
     CPU_FREE(set);
     return n;
 }
+
+int filch__cpu_here(void)
+{
+    return sched_getcpu();
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many CPUs this process may really use, and which.
+ * How many CPUs this process may really use, which, and on which the caller runs.
  *
  * Two things bound it: the affinity mask names CPUs, and the quota of each control group above the
  * process bounds their time (v2 cpu.max, v1 cpu.cfs_quota_us). A container often has the first
@@ -17,6 +17,12 @@ int filch__cpus_usable(void);
  * wrote. -ENOMEM, or what sched_getaffinity refused with.
  */
 int filch__cpus_list(int *cpus, int max);
+
+/*
+ * On which the calling thread runs, which may be another by now; < 0: not known. Some ns. Who waits
+ * for a thread that was seen on this very CPU does better not to spin: it keeps it from running.
+ */
+int filch__cpu_here(void);
 
 /*
  * The least CPU quota over the process's control group and all its ancestors that can be seen, in

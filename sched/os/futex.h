@@ -13,6 +13,13 @@
 #include <stdint.h>
 
 /*
+ * How long at most who sleeps does so without a look at what nobody wakes it for, ns. Longer than
+ * the tick of most kernels: a timer that is due before it has to be set in the clock, which takes a
+ * virtual machine some 10 us.
+ */
+#define FILCH__NAP 5000000
+
+/*
  * Any thread; blocks it. Sleeps while *word == expected, until a wake or the deadline (absolute,
  * CLOCK_MONOTONIC; FILCH__NEVER). 0: woken, or *word differed, or no cause (a signal).
  * -ETIMEDOUT: the deadline has passed.

@@ -44,6 +44,16 @@ static bool is_unfinished(const struct filch__loop *loop)
     return false;
 }
 
+/* Somebody else than who claims the next one could find one. */
+static bool has_two_more(const struct filch__loop *loop)
+{
+    uint64_t left = 0;
+    for (uint32_t i = 0; i < loop->lane_count && left < 2; i++)
+        if (has_more(&loop->lanes[i]))
+            left += loop->lanes[i].end - filch__load_relaxed(&loop->lanes[i].next);
+    return left >= 2;
+}
+
 /* After a claim of `step` units that took so long; others may have changed it meanwhile. */
 static void adapt(struct filch__loop *loop, uint64_t step, int64_t took)
 {
@@ -92,6 +102,7 @@ struct strand {
     struct filch__loop *loop;
     uint32_t node;    /* of the heap; who has none below offers none */
     uint32_t offered; /* and not made public so far */
+    uint64_t step;    /* of its last claim, 0 before */
     int64_t began, now;
 };
 
@@ -102,18 +113,18 @@ struct strand {
  */
 static void make_public(struct strand *self)
 {
-    if (self->offered == 0 || self->now - self->began < PRIVATE_TIME)
+    if (self->offered == 0 || self->now - self->began < PRIVATE_TIME || !has_two_more(self->loop))
         return;
     self->offered = 0;
     (void)filch__split_expose_all(&filch__forks_current()->split, FILCH__UNIT_SLOT);
 }
 
-/* After a claim of `step` units. */
-static void look_at_clock(struct strand *self, uint64_t step)
+/* Before each claim but the first. */
+static void look_at_clock(struct strand *self)
 {
     int64_t before = self->now;
     self->now = filch__now();
-    adapt(self->loop, step, self->now - before);
+    adapt(self->loop, self->step, self->now - before);
     make_public(self);
 }
 
@@ -121,10 +132,11 @@ static void claim_lane(struct strand *self, struct filch__lane *lane, int number
 {
     struct filch__loop *loop = self->loop;
     while (has_more(lane) && !stops(loop)) {
-        uint64_t step = portion(lane, filch__load_relaxed(&loop->step));
-        if (!claim_from(loop, lane, step, number))
+        if (self->step)
+            look_at_clock(self);
+        self->step = portion(lane, filch__load_relaxed(&loop->step));
+        if (!claim_from(loop, lane, self->step, number))
             break;
-        look_at_clock(self, step);
     }
 }
 
@@ -132,8 +144,10 @@ static void claim_in_order(struct strand *self, int number)
 {
     struct filch__loop *loop = self->loop;
     while (has_more(loop->lanes) && !stops(loop) && claim_from(loop, loop->lanes, 1, number))
-        if (self->offered)
-            look_at_clock(self, 1);
+        if (self->offered) {
+            self->step = 1;
+            look_at_clock(self);
+        }
 }
 
 static void claim(struct strand *self, int number)

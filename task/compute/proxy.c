@@ -7,14 +7,12 @@
 #include "sched/hold.h"
 #include "sched/os/clock.h"
 #include "sched/os/die.h"
+#include "sched/os/futex.h"
 #include "task/cancel.h"
 
 #include <filch/fork.h>
 
 #include <errno.h>
-
-/* How long a thread does not look whether it is cancelled, ns. */
-#define NAP 1000000
 
 static const uint32_t never;
 static const filch_local key;
@@ -98,7 +96,7 @@ void filch__proxy_close(struct filch__proxy *p, struct filch__call *call)
         if (call->holder && !filch__hold_is_spent(&hold))
             (void)filch__call_hold_on(call, &hold);
         else
-            filch__call_wait(call, p->frame && !told ? filch__now() + NAP : FILCH_NEVER);
+            filch__call_wait(call, p->frame && !told ? filch__now() + FILCH__NAP : FILCH_NEVER);
     }
     if (call->poster)
         filch__wait_end(&strand);

@@ -29,8 +29,8 @@ void filch__proxy_sign(const struct filch__proxy *p, struct filch__call *call);
 
 /*
  * filch__call_close of a call that it has signed. A cancel of the caller wakes only what waits in
- * the caller's own task; what waits for the proxy, and what it has opened, is told here, a
- * millisecond later at most where the caller is a thread.
+ * the caller's own task; what waits for the proxy, and what it has opened, is told here, some
+ * milliseconds later where the caller is a thread.
  */
 void filch__proxy_close(struct filch__proxy *p, struct filch__call *call);
 

@@ -14,8 +14,6 @@
 #include <errno.h>
 #include <limits.h>
 
-/* How often rank 0 looks for the others' end before it sleeps. */
-#define LOOKS 500
 /* ns that rank 0 waits for workers. Spare threads are one more each for the CPUs to run. */
 #define PATIENCE 500000000
 
@@ -60,9 +58,10 @@ static void come(struct filch__team *team)
 void filch__team_join_in(struct filch__team *team, uint32_t rank)
 {
     uint32_t gate;
+    int spins = filch__team_spins(team, rank);
     come(team);
     for (int look = 0; (gate = filch__load_acquire(&team->gate)) < FILCH__GATE_OPEN; look++)
-        (void)filch__team_wait_at_gate(team, look);
+        (void)filch__team_wait_at_gate(team, look, spins);
     if (gate == FILCH__GATE_OPEN)
         run_member(team, rank);
 }
@@ -108,12 +107,16 @@ static void suspend_until_over(struct filch__team *team, struct filch__fiber *me
 static void await_members(struct filch__team *team)
 {
     struct filch__call *call = &team->call;
-    for (int look = 0; look < LOOKS && !filch__call_is_over(call); look++)
-        filch__cpu_relax();
+    int spins = filch__team_spins(team, 0);
+    for (int look = 0; look < spins + FILCH__TEAM_YIELDS && !filch__call_is_over(call); look++)
+        if (look < spins)
+            filch__cpu_relax();
+        else
+            filch__os_yield();
     if (call->poster && !filch__call_is_over(call))
         suspend_until_over(team, call->poster);
     while (!is_over(team))
-        filch__call_wait(call, call->frame ? filch__now() + FILCH__TEAM_NAP : FILCH_NEVER);
+        filch__call_wait(call, call->frame ? filch__now() + FILCH__NAP : FILCH_NEVER);
     if (team->proxy)
         filch__proxy_close(team->proxy, call);
     else
@@ -144,8 +147,9 @@ static int replace_workers(struct filch__team *team)
 static bool await_all(struct filch__team *team)
 {
     int64_t patience = 0;
+    int spins = filch__team_spins(team, 0);
     for (int look = 0; filch__load_acquire(&team->gate) < FILCH__GATE_OPEN; look++) {
-        if (!filch__team_wait_at_gate(team, look))
+        if (!filch__team_wait_at_gate(team, look, spins))
             continue;
         int rc = is_cancelled_outside(team) ? -ECANCELED : 0;
         int64_t now = filch__now();
@@ -166,6 +170,7 @@ static int assemble(struct filch__team *team, uint32_t workers, uint32_t spares)
         rc = filch__spares_get(team, workers + 1, spares);
     if (rc < 0)
         refuse(team, rc);
+    (void)filch__team_spins(team, 0);
     filch__call_post(&team->call, rc < 0 ? 0 : workers);
     come(team);
     if (await_all(team))

@@ -27,7 +27,7 @@
  *     changer  change of the word   load sleeping (all sequentially consistent)
  *
  * Cancel. `failure` is set first, by compare and swap, then CANCELLED. What cancels the caller from
- * outside wakes nobody here: members that sleep look at its flags once in a millisecond.
+ * outside wakes nobody here: members that sleep look at its flags every few milliseconds.
  */
 #ifndef FILCH_TASK_COMPUTE_TEAM_H
 #define FILCH_TASK_COMPUTE_TEAM_H
@@ -35,6 +35,9 @@
 #include "sched/calls.h"
 
 #include <filch/team.h>
+
+/* Of so many members it is known where they are. */
+#define FILCH__TEAM_SEEN 24
 
 struct filch__team {
     struct filch__call call; /* first */
@@ -51,6 +54,7 @@ struct filch__team {
     uint32_t gate; /* futex */
     uint32_t came;
     int32_t failure;
+    uint16_t where[FILCH__TEAM_SEEN]; /* by rank: 1 + the CPU where it last came; 0: not known */
     uint32_t word __attribute__((aligned(64))); /* futex */
     uint32_t sleeping;
     uint64_t singles; /* that have been given */
@@ -67,7 +71,14 @@ enum filch__gate {
 /* On the calling thread: comes, and runs fn as that member if all come. */
 void filch__team_join_in(struct filch__team *team, uint32_t rank);
 /* For a member that has come: some time passes until the next look at the gate. True: much. */
-bool filch__team_wait_at_gate(struct filch__team *team, int look);
+bool filch__team_wait_at_gate(struct filch__team *team, int look, int spins);
+
+/*
+ * By a member that comes somewhere, or calls others: they see where it is. How often it is to look
+ * for them before it yields, FILCH__TEAM_YIELDS times, and sleeps.
+ */
+int filch__team_spins(struct filch__team *team, uint32_t rank);
+#define FILCH__TEAM_YIELDS 3
 
 /* Any member: the first failure cancels the team. rc < 0. */
 void filch__team_cancel(struct filch__team *team, int rc);
@@ -76,9 +87,6 @@ bool filch__team_is_cancelled(const struct filch__team *team);
 
 /* Rank 0, or a sleeper: the caller's cancel is the team's. */
 void filch__team_look_outside(struct filch__team *team);
-
-/* How long a sleeper does not look outside, ns. */
-#define FILCH__TEAM_NAP 1000000
 
 /* ---- spare threads ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What members do together: the protocol stands in team.h. */
 #include "sched/os/clock.h"
+#include "sched/os/cpus.h"
 #include "sched/os/futex.h"
 #include "task/compute/team.h"
 
@@ -15,11 +16,11 @@
 _Static_assert(FILCH_TEAM_MAX <= COME, "who has come is counted");
 
 /*
- * A member that waits spins some microseconds, if each has a CPU; then it gives its CPU away so
- * often, to whoever wants it; then it sleeps.
+ * A member that waits spins, if each has a CPU and none of the others was last seen on its own; then it
+ * gives its CPU away a few times, to whoever wants it; then it sleeps. It spins about as long as a
+ * virtual CPU takes to come back from sleep, some 40 us.
  */
-#define SPINS  500
-#define YIELDS 3
+#define SPINS 2000
 
 static struct filch__team *team_of(const filch_member *me)
 {
@@ -57,26 +58,34 @@ bool filch_team_cancelled(const filch_member *me)
 
 /* ---- the barrier ---- */
 
-static int spins(const struct filch__team *team)
+int filch__team_spins(struct filch__team *team, uint32_t rank)
 {
-    return filch__load_relaxed(&team->crowded) ? 0 : SPINS;
+    uint16_t here = (uint16_t)(filch__cpu_here() + 1);
+    if (rank < FILCH__TEAM_SEEN && filch__load_relaxed(&team->where[rank]) != here)
+        filch__store_relaxed(&team->where[rank], here);
+    if (filch__load_relaxed(&team->crowded))
+        return 0;
+    for (uint32_t i = 0; i < team->size && i < FILCH__TEAM_SEEN; i++)
+        if (i != rank && here && filch__load_relaxed(&team->where[i]) == here)
+            return 0;
+    return SPINS;
 }
 
 static void nap_at_gate(struct filch__team *team)
 {
     uint32_t gate = FILCH__GATE_SHUT;
     if (filch__cas_acq_rel(&team->gate, &gate, FILCH__GATE_ASLEEP) || gate == FILCH__GATE_ASLEEP)
-        (void)filch__futex_wait(&team->gate, FILCH__GATE_ASLEEP, filch__now() + FILCH__TEAM_NAP);
+        (void)filch__futex_wait(&team->gate, FILCH__GATE_ASLEEP, filch__now() + FILCH__NAP);
 }
 
 /* No sleep of rank 0 is longer than that, which looks whether it is to go on waiting. */
-bool filch__team_wait_at_gate(struct filch__team *team, int look)
+bool filch__team_wait_at_gate(struct filch__team *team, int look, int spins)
 {
-    if (look < spins(team)) {
+    if (look < spins) {
         filch__cpu_relax();
         return false;
     }
-    if (look < spins(team) + YIELDS)
+    if (look < spins + FILCH__TEAM_YIELDS)
         filch__os_yield();
     else
         nap_at_gate(team);
@@ -86,17 +95,17 @@ bool filch__team_wait_at_gate(struct filch__team *team, int look)
 static void nap(struct filch__team *team, uint32_t word)
 {
     (void)filch__add_seq_cst(&team->sleeping, 1);
-    int rc = filch__futex_wait(&team->word, word, filch__now() + FILCH__TEAM_NAP);
+    int rc = filch__futex_wait(&team->word, word, filch__now() + FILCH__NAP);
     (void)filch__sub_seq_cst(&team->sleeping, 1);
     if (rc < 0)
         filch__team_look_outside(team);
 }
 
-static void pass_time(struct filch__team *team, uint32_t word, int look)
+static void pass_time(struct filch__team *team, uint32_t word, int look, int spins)
 {
-    if (look < spins(team))
+    if (look < spins)
         filch__cpu_relax();
-    else if (look < spins(team) + YIELDS)
+    else if (look < spins + FILCH__TEAM_YIELDS)
         filch__os_yield();
     else
         nap(team, word);
@@ -105,7 +114,7 @@ static void pass_time(struct filch__team *team, uint32_t word, int look)
 enum end { COMPLETE, BROKEN, HELP };
 
 /* By a member that has come, in the epoch of `word`. HELP: it has not come any more. */
-static enum end await_others(struct filch__team *team, uint32_t word, bool helps)
+static enum end await_others(struct filch__team *team, uint32_t word, bool helps, int spins)
 {
     uint32_t epoch = word / EPOCH;
     for (int look = 0;; look++) {
@@ -115,14 +124,14 @@ static enum end await_others(struct filch__team *team, uint32_t word, bool helps
         if (word & CANCELLED)
             return BROKEN;
         if (!helps || !(word & RALLIED))
-            pass_time(team, word, look);
+            pass_time(team, word, look, spins);
         else if (filch__cas_seq_cst(&team->word, &word, (word - 1) & ~RALLIED))
             return HELP;
     }
 }
 
 /* By a member. HELP: there may be work. */
-static enum end come(struct filch__team *team, bool helps)
+static enum end come(struct filch__team *team, bool helps, int spins)
 {
     uint32_t word = filch__load_acquire(&team->word);
     for (;;) {
@@ -135,14 +144,16 @@ static enum end come(struct filch__team *team, bool helps)
         if (!filch__cas_seq_cst(&team->word, &word, to))
             continue;
         if (!last)
-            return await_others(team, to, helps);
+            return await_others(team, to, helps, spins);
         wake(team, INT_MAX);
         return COMPLETE;
     }
 }
 
-static int cross(struct filch__team *team, bool (*help)(void *ctx), void *ctx)
+static int cross(filch_member *me, bool (*help)(void *ctx), void *ctx)
 {
+    struct filch__team *team = team_of(me);
+    int spins = filch__team_spins(team, (uint32_t)me->rank);
     enum end end;
     filch__team_look_outside(team);
     do {
@@ -150,19 +161,19 @@ static int cross(struct filch__team *team, bool (*help)(void *ctx), void *ctx)
             (void)filch__and_seq_cst(&team->word, ~RALLIED);
         while (help && help(ctx))
             continue;
-        end = come(team, help);
+        end = come(team, help, spins);
     } while (end == HELP);
     return end == BROKEN ? -ECANCELED : 0;
 }
 
 int filch_team_barrier(filch_member *me)
 {
-    return cross(team_of(me), NULL, NULL);
+    return cross(me, NULL, NULL);
 }
 
 int filch_team_barrier_helping(filch_member *me, bool (*help)(void *ctx), void *ctx)
 {
-    return cross(team_of(me), help, ctx);
+    return cross(me, help, ctx);
 }
 
 void filch_team_rally(filch_member *me)

@@ -61,9 +61,8 @@ typedef struct filch_team_options {
  * threads hold what they run on: a member must not wait for what needs the last free worker, a pinned
  * task, say. A task of another runtime is served by spare threads alone.
  *
- * The team is cancelled when a member fails, or when the caller's task or scope is, which is seen at
- * the latest a millisecond after somebody has come to wait in a barrier. Then all barriers
- * return -ECANCELED.
+ * The team is cancelled when a member fails, or when the caller's task or scope is, which is seen some
+ * milliseconds after somebody has come to wait in a barrier. Then all barriers return -ECANCELED.
  *
  * -ECANCELED: cancelled, before fn was called or since. Where fn was not called: -EINVAL: n < 1 or above FILCH_TEAM_MAX, fn is
  * NULL. -EAGAIN: n is above what there is and spare threads are refused, or cannot be had; -ENOMEM;

@@ -13,7 +13,7 @@
 
 /*
  * How often the poster looks whether all have left before it suspends: as in forks.c; or before it
- * sleeps, on a thread outside, which takes longer: as in team_barrier.c.
+ * sleeps, on a thread outside: longer than a virtual CPU takes to wake up.
  */
 #define LOOKS         100
 #define LOOKS_OUTSIDE 3000
@@ -41,8 +41,7 @@ static void change_wanted(struct filch__calls *calls, struct filch__call *call, 
 
 /*
  * An urgent call does not wait until one searcher has waked the next. Searchers find it by
- * themselves; one that finds something else first wakes the next. Whoever was waked may have answered
- * before this returns, and search no more: who looked for searchers then would wake one for nothing.
+ * themselves; one that finds something else first wakes the next.
  */
 static void wake_for(filch_runtime *rt, uint32_t wanted)
 {
@@ -76,7 +75,7 @@ void filch__call_post(struct filch__call *call, uint32_t wanted)
     filch__spin_unlock(&calls->lock);
     /* `wanted` is in sight of who leaves the searchers after the look below, and of holders. */
     filch__fence_seq_cst();
-    if (call->urgent) {
+    if (call->urgent) { /* who was waked may have answered, and search no more: it needs no heir */
         wake_for(rt, wanted);
         filch__hold_tell(rt);
     } else {
@@ -191,6 +190,11 @@ struct filch__fiber *filch__call_leave(struct filch__call *call)
     return next;
 }
 
+static bool is_posted_here(const struct filch__call *call)
+{
+    return call->cpu >= 0 && call->cpu == filch__cpu_here();
+}
+
 /* Run function of a worker's answer, which was filled in just before. */
 static struct filch__fiber *run_answer(struct filch__runnable *r)
 {
@@ -200,12 +204,11 @@ static struct filch__fiber *run_answer(struct filch__runnable *r)
     struct filch__fiber *me = filch__fiber_here();
     struct filch__frame *frame = call->frame;
     filch__strand_begin(me, call->task, call->cancelled, frame, call->teamed);
-    bool beside = call->cpu == filch__cpu_here();
-    if (beside)
+    if (is_posted_here(call))
         filch__store_relaxed(&call->beside, true);
     call->run(call, w->call_number);
     filch__strand_end(me, frame);
-    filch__worker_current()->beside_poster = beside;
+    filch__worker_current()->beside_poster = is_posted_here(call);
     return filch__call_leave(call);
 }
 

@@ -51,7 +51,7 @@ struct filch__call {
     uint32_t answered;
     /* Shared. */
     uint32_t due;    /* see above, and in the top bit: the poster must be waked; futex */
-    uint32_t beside; /* who came was on the poster's CPU: neither is to spin for the other */
+    uint32_t beside; /* who came was on the poster's CPU: the poster is not to spin */
 };
 
 void filch__calls_init(struct filch__calls *calls);

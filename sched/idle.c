@@ -126,15 +126,16 @@ static bool search_rounds(struct filch__worker *w, struct filch__work *work, int
 }
 
 /*
- * Who makes work makes none as long as w searches on its CPU: one round must do there. A worker that
- * was waked onto the CPU of its waker, as kernels do where other CPUs seem far from ready, lets that
- * go on before it sleeps. It counts as a searcher meanwhile, so what is forked then wakes nobody: a
- * task that a timer has waked often forks a little, and soon.
+ * Where w searches on the CPU of one that may make work, that one cannot: one round must do. A worker
+ * that was waked onto the CPU of its waker, as kernels do where other CPUs seem far from ready, lets
+ * that go on before it sleeps, and counts as a searcher meanwhile: a task that a timer has waked often
+ * forks a little, and soon, which then wakes nobody. Only where nobody sleeps who could be waked.
  */
 static bool search(struct filch__worker *w, struct filch__work *work)
 {
     struct filch_runtime *rt = w->rt;
-    bool woken = w->searching;
+    bool woken = w->searching, after_poster = w->beside_poster;
+    w->beside_poster = false;
     if (!woken) {
         uint32_t awake = rt->worker_count - filch__load_relaxed(&rt->sleepers);
         if (2 * filch__load_relaxed(&rt->searching) >= awake)
@@ -143,10 +144,9 @@ static bool search(struct filch__worker *w, struct filch__work *work)
         w->searching = true;
     }
     filch__worker_show_cpu(w);
-    bool beside = w->beside_poster || is_beside_worker(w);
-    w->beside_poster = false;
+    bool beside = after_poster || is_beside_worker(w);
     bool found = search_rounds(w, work, beside ? 1 : ROUNDS);
-    if (!found && beside && woken) {
+    if (!found && beside && woken && !filch__load_relaxed(&rt->sleepers)) {
         filch__os_yield();
         found = search_rounds(w, work, 1);
     }

@@ -8,6 +8,10 @@
  * the last one to search wakes the next. So wake-ups go out one at a time, as long as there is
  * something to find.
  *
+ * A worker that searches on the CPU of another that is awake keeps that from making work. So workers
+ * show on which CPU they are, and search but one round beside another, or after they have answered a
+ * call that was posted on their CPU.
+ *
  * Who answers a call (calls.h) as the last searcher wakes the next only if something is in sight: a call
  * wakes whom it wants itself, and a worker that is woken for nothing takes the CPU from one that
  * computes. It looks after it has left the searchers, and after a barrier: who saw it search has

@@ -40,9 +40,10 @@ static void wake32(const struct ck_ec_ops *ops, const uint32_t *word)
 }
 
 /*
- * Without a deadline ck_ec still wakes up now and then, first after this and after a second never
- * again. With several producers no wake is lost, so it need not; and a timer that is due before the
- * next tick has to be set in the clock, which a virtual machine does in some 10 us.
+ * ck_ec wakes up now and then, first after initial_wait_ns and after a second never again, and looks
+ * at the deadline only then. With several producers no wake is lost, so without a deadline it need not
+ * wake up; and a timer that is due before the next tick has to be set in the clock, which a virtual
+ * machine does in some 10 us.
  */
 #define WAIT_NS NS_PER_S
 
@@ -69,8 +70,15 @@ uint32_t filch__parker_key(struct filch__parker *p)
 
 void filch__parker_wait(struct filch__parker *p, uint32_t key, int64_t deadline)
 {
+    if (deadline == FILCH_NEVER) {
+        ck_ec_wait(count_of(p), &mode, key, NULL);
+        return;
+    }
+    int64_t left = deadline - filch__now();
     struct timespec at = {.tv_sec = deadline / NS_PER_S, .tv_nsec = deadline % NS_PER_S};
-    ck_ec_wait(count_of(p), &mode, key, deadline == FILCH_NEVER ? NULL : &at);
+    struct ck_ec_ops until = ops;
+    until.initial_wait_ns = (uint32_t)(left < 1 ? 1 : left < WAIT_NS ? left : WAIT_NS);
+    ck_ec_wait(count_of(p), &(struct ck_ec_mode){.ops = &until}, key, &at);
 }
 
 void filch__parker_wake(struct filch__parker *p)

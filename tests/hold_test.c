@@ -6,6 +6,9 @@
  */
 #include "tests/compute_check.h"
 
+#include "sched/os/clock.h"
+#include "sched/park.h"
+
 #include <errno.h>
 
 static const filch_loop_options loops = {.hold_thread = true};
@@ -218,11 +221,24 @@ static void who_waits_for_a_turn_is_cancelled(void)
     CHECK(filch_runtime_destroy(rt) == 0);
 }
 
+/* A holder that nobody rings looks up when its nap is over, not when the event count likes to. */
+static void naps_end_in_time(void)
+{
+    struct filch__parker parker;
+    filch__parker_init(&parker);
+    for (int64_t ns = 0; ns <= 20 * MS; ns += 5 * MS) {
+        int64_t deadline = filch__now() + ns;
+        filch__parker_wait(&parker, filch__parker_key(&parker), deadline);
+        CHECK(filch__now() >= deadline && filch__now() < deadline + 500 * MS);
+    }
+}
+
 int main(void)
 {
     RUN(threads_are_kept);
     RUN(holders_serve_the_turn);
     RUN(knots_come_undone);
     RUN(who_waits_for_a_turn_is_cancelled);
+    RUN(naps_end_in_time);
     return summary();
 }

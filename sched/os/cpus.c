@@ -71,5 +71,8 @@ int filch__cpus_list(int *cpus, int max)
 
 int filch__cpu_here(void)
 {
-    return sched_getcpu();
+    int saved = errno;
+    int cpu = sched_getcpu();
+    errno = saved;
+    return cpu;
 }

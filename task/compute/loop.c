@@ -48,9 +48,10 @@ static bool is_unfinished(const struct filch__loop *loop)
 static bool has_two_more(const struct filch__loop *loop)
 {
     uint64_t left = 0;
-    for (uint32_t i = 0; i < loop->lane_count && left < 2; i++)
-        if (has_more(&loop->lanes[i]))
-            left += loop->lanes[i].end - filch__load_relaxed(&loop->lanes[i].next);
+    for (uint32_t i = 0; i < loop->lane_count && left < 2; i++) {
+        uint64_t next = filch__load_relaxed(&loop->lanes[i].next), end = loop->lanes[i].end;
+        left += next < end ? end - next : 0;
+    }
     return left >= 2;
 }
 
@@ -119,7 +120,7 @@ static void make_public(struct strand *self)
     (void)filch__split_expose_all(&filch__forks_current()->split, FILCH__UNIT_SLOT);
 }
 
-/* Before each claim but the first. */
+/* Between two claims. */
 static void look_at_clock(struct strand *self)
 {
     int64_t before = self->now;
@@ -135,19 +136,23 @@ static void claim_lane(struct strand *self, struct filch__lane *lane, int number
         if (self->step)
             look_at_clock(self);
         self->step = portion(lane, filch__load_relaxed(&loop->step));
-        if (!claim_from(loop, lane, self->step, number))
+        if (!claim_from(loop, lane, self->step, number)) {
+            self->step = 0; /* nothing ran */
             break;
+        }
     }
 }
 
 static void claim_in_order(struct strand *self, int number)
 {
     struct filch__loop *loop = self->loop;
-    while (has_more(loop->lanes) && !stops(loop) && claim_from(loop, loop->lanes, 1, number))
-        if (self->offered) {
-            self->step = 1;
+    while (has_more(loop->lanes) && !stops(loop)) {
+        if (self->step && self->offered)
             look_at_clock(self);
-        }
+        self->step = 1;
+        if (!claim_from(loop, loop->lanes, 1, number))
+            break;
+    }
 }
 
 static void claim(struct strand *self, int number)

@@ -18,7 +18,7 @@ _Static_assert(FILCH_TEAM_MAX <= COME, "who has come is counted");
 /*
  * A member that waits spins, if each has a CPU and none of the others was last seen on its own; then it
  * gives its CPU away a few times, to whoever wants it; then it sleeps. It spins about as long as a
- * virtual CPU takes to come back from sleep, some 40 us.
+ * virtual CPU takes to wake up, some tens of microseconds.
  */
 #define SPINS 2000
 
@@ -153,7 +153,6 @@ static enum end come(struct filch__team *team, bool helps, int spins)
 static int cross(filch_member *me, bool (*help)(void *ctx), void *ctx)
 {
     struct filch__team *team = team_of(me);
-    int spins = filch__team_spins(team, (uint32_t)me->rank);
     enum end end;
     filch__team_look_outside(team);
     do {
@@ -161,7 +160,7 @@ static int cross(filch_member *me, bool (*help)(void *ctx), void *ctx)
             (void)filch__and_seq_cst(&team->word, ~RALLIED);
         while (help && help(ctx))
             continue;
-        end = come(team, help, spins);
+        end = come(team, help, filch__team_spins(team, (uint32_t)me->rank));
     } while (end == HELP);
     return end == BROKEN ? -ECANCELED : 0;
 }

@@ -19,9 +19,9 @@
  *
  * A job belongs to the task that forked it, and to the scope in which it was forked:
  * filch_cancelled there speaks of those. It may wait, spawn, open scopes and fork. A fork can be
- * stolen at once; an idle worker takes it within some microseconds (1 ms is the bound that the
- * tests hold), also while the owner computes without ever calling filch. Exempt are jobs beyond the
- * fork stack's room, one for each 16 bytes of the stack_size; they run at their sync.
+ * stolen at once; an idle worker that has a CPU takes it within some microseconds (1 ms is the bound
+ * that the tests hold), also while the owner computes without ever calling filch. Exempt are jobs
+ * beyond the fork stack's room, one for each 16 bytes of the stack_size; they run at their sync.
  */
 #ifndef FILCH_FORK_H
 #define FILCH_FORK_H

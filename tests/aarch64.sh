@@ -54,6 +54,8 @@ aarch64_skip=(
     'left_open'
     'lost_to_a_fork'
     'lost_to_fork'
+    'a_forked_child'
+    'children_of_a_fork_finish'
     'test_fork'
 )
 

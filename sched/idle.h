@@ -12,8 +12,8 @@
  * show on which CPU they are, and search but one round beside another, or after they have answered a
  * call that was posted on their CPU.
  *
- * Who answers a call (calls.h) as the last searcher wakes the next only if something is in sight: a call
- * wakes whom it wants itself, and a worker that is woken for nothing takes the CPU from one that
+ * Who answers a call (calls.h) as the last searcher wakes the next only if something is in sight: a
+ * call wakes whom it wants itself, and a worker that is woken for nothing takes the CPU from one that
  * computes. It looks after it has left the searchers, and after a barrier: who saw it search has
  * pushed before.
  *
@@ -31,7 +31,8 @@
  * so either S finds the new fiber after its barrier, or the worker saw S; S looks for such fibers, and
  * if there are any repeats the barrier and its second look. A fork stores its tail before it loads
  * the limit. A limit is raised only in the slow way, which looks at `sleepers` after a fence: it is
- * raised before S's store, or it sees S.
+ * raised before S's store, or it sees S. Without membarrier it is never raised: a fork's fast way has no
+ * fence between its tail and the limit, so each fork goes the slow way.
  */
 #ifndef FILCH_SCHED_IDLE_H
 #define FILCH_SCHED_IDLE_H

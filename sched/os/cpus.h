@@ -19,9 +19,9 @@ int filch__cpus_usable(void);
 int filch__cpus_list(int *cpus, int max);
 
 /*
- * On which the calling thread runs, which may be another by now; < 0: not known. Some ns where the
- * C library knows it without a system call. Who waits
- * for a thread that was seen on this very CPU does better not to spin: it keeps it from running.
+ * On which the calling thread runs, which may be another by now; < 0: not known. Some ns where the C
+ * library knows it without a system call. Who waits for a thread that was seen on this very CPU does
+ * better not to spin: it keeps it from running.
  */
 int filch__cpu_here(void);
 

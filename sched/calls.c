@@ -63,10 +63,8 @@ void filch__call_post(struct filch__call *call, uint32_t wanted)
     filch_runtime *rt = call->rt;
     struct filch__calls *calls = &rt->calls;
     struct filch__worker *w = filch__worker_current();
-    if (w)
-        filch__worker_show_cpu(w);
     call->wanted = call->answered = 0;
-    call->cpu = filch__cpu_here();
+    call->cpu = w ? filch__worker_show_cpu(w) : filch__cpu_here();
     filch__store_relaxed(&call->beside, false);
     (void)filch__add_acq_rel(&call->due, wanted);
     filch__spin_lock(&calls->lock);

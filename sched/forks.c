@@ -120,9 +120,8 @@ uintptr_t filch__fork_slow(uintptr_t position)
         filch__store_relaxed(&s->tail, s->end);
         return s->end;
     }
-    if (filch__asymmetric)
-        filch__store_relaxed(&s->limit, s->end);
-    filch__worker_show_cpu(fiber->worker);
+    filch__split_raise_limit(s);
+    (void)filch__worker_show_cpu(fiber->worker);
     filch__chaos_nap();
     filch__fence_seq_cst(); /* the limit was raised: idle.h */
     filch__idle_notify(fiber->rt);

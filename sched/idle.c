@@ -101,13 +101,13 @@ static void stop_searching_to_answer(struct filch__worker *w)
         filch__idle_notify(rt);
 }
 
-/* Another that is awake was last seen on w's CPU. */
-static bool is_beside_worker(const struct filch__worker *w)
+/* On w's thread: another that is awake was last seen on the same CPU. */
+static bool is_beside_worker(struct filch__worker *w)
 {
-    int cpu = filch__load_relaxed(&w->cpu);
-    for (uint32_t i = 0; i < w->rt->worker_count; i++) {
+    int cpu = filch__worker_show_cpu(w);
+    for (uint32_t i = 0; cpu >= 0 && i < w->rt->worker_count; i++) {
         const struct filch__worker *other = &w->rt->workers[i];
-        if (other != w && cpu >= 0 && filch__load_relaxed(&other->cpu) == cpu &&
+        if (other != w && filch__load_relaxed(&other->cpu) == cpu &&
             !filch__load_relaxed(&other->idle))
             return true;
     }
@@ -143,8 +143,7 @@ static bool search(struct filch__worker *w, struct filch__work *work)
         filch__add_seq_cst(&rt->searching, 1);
         w->searching = true;
     }
-    filch__worker_show_cpu(w);
-    bool beside = after_poster || is_beside_worker(w);
+    bool beside = is_beside_worker(w) || after_poster;
     bool found = search_rounds(w, work, beside ? 1 : ROUNDS);
     if (!found && beside && woken && !filch__load_relaxed(&rt->sleepers)) {
         filch__os_yield();

@@ -39,16 +39,7 @@ static void wake32(const struct ck_ec_ops *ops, const uint32_t *word)
     filch__futex_wake((uint32_t *)word, INT_MAX);
 }
 
-/*
- * ck_ec wakes up now and then, first after initial_wait_ns and after a second never again, and looks
- * at the deadline only then. With several producers no wake is lost, so without a deadline it need not
- * wake up; and a timer that is due before the next tick has to be set in the clock, which a virtual
- * machine does in some 10 us.
- */
-#define WAIT_NS NS_PER_S
-
-static const struct ck_ec_ops ops = {
-    .gettime = gettime, .wait32 = wait32, .wake32 = wake32, .initial_wait_ns = WAIT_NS};
+static const struct ck_ec_ops ops = {.gettime = gettime, .wait32 = wait32, .wake32 = wake32};
 static const struct ck_ec_mode mode = {.ops = &ops, .single_producer = false};
 
 _Static_assert(sizeof(struct ck_ec32) == sizeof(struct filch__parker), "same storage");
@@ -68,17 +59,20 @@ uint32_t filch__parker_key(struct filch__parker *p)
     return ck_ec_value(count_of(p));
 }
 
+/*
+ * ck_ec wakes up now and then, first after initial_wait_ns and after a second never again, and looks
+ * at the deadline only then. With several producers no wake is lost, so it need wake up at the deadline
+ * alone; and a timer that is due before the next tick has to be set in the clock, which a virtual
+ * machine does in some 10 us.
+ */
 void filch__parker_wait(struct filch__parker *p, uint32_t key, int64_t deadline)
 {
-    if (deadline == FILCH_NEVER) {
-        ck_ec_wait(count_of(p), &mode, key, NULL);
-        return;
-    }
     int64_t left = deadline - filch__now();
     struct timespec at = {.tv_sec = deadline / NS_PER_S, .tv_nsec = deadline % NS_PER_S};
     struct ck_ec_ops until = ops;
-    until.initial_wait_ns = (uint32_t)(left < 1 ? 1 : left < WAIT_NS ? left : WAIT_NS);
-    ck_ec_wait(count_of(p), &(struct ck_ec_mode){.ops = &until}, key, &at);
+    until.initial_wait_ns = (uint32_t)(left < 1 ? 1 : left < NS_PER_S ? left : NS_PER_S);
+    ck_ec_wait(count_of(p), &(struct ck_ec_mode){.ops = &until}, key,
+               deadline == FILCH_NEVER ? NULL : &at);
 }
 
 void filch__parker_wake(struct filch__parker *p)

@@ -10,12 +10,17 @@
  */
 #define PATIENCE 64
 
+void filch__split_raise_limit(struct filch__split *s)
+{
+    filch__store_relaxed(&s->limit, filch__asymmetric ? filch__load_relaxed(&s->end) : 0);
+}
+
 void filch__split_init(struct filch__split *s, uintptr_t base, uintptr_t end)
 {
     filch__store_relaxed(&s->base, base);
     filch__store_relaxed(&s->end, end);
     filch__store_relaxed(&s->tail, base);
-    filch__store_relaxed(&s->limit, filch__asymmetric ? end : 0);
+    filch__split_raise_limit(s);
     filch__store_relaxed(&s->bound, filch__asymmetric ? base : FILCH__BOUND_ALL);
     filch__store_release(&s->word, 0); /* pairs with the thief's first load */
 }

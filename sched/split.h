@@ -104,6 +104,9 @@ enum filch__steal {
 /* Initial words, empty at `base`. Any thread; thieves may look if the split is closed. */
 void filch__split_init(struct filch__split *s, uintptr_t base, uintptr_t end);
 
+/* Owner: pushes below the end need not take the slow path, where that is possible at all: idle.h. */
+void filch__split_raise_limit(struct filch__split *s);
+
 /* Owner, of an empty split: thieves find it busy until the next init, whatever the positions are.
  */
 void filch__split_close(struct filch__split *s);

@@ -146,7 +146,7 @@ struct filch__runnable *filch__worker_pick(struct filch__worker *w)
         if (filch__deque_length(&w->ready) >= COLD)
             fetch_ahead(&w->ready);
         filch__store_relaxed(&w->clock, filch__now_coarse());
-        filch__worker_show_cpu(w);
+        (void)filch__worker_show_cpu(w);
         if (tick % FAIRNESS == 0) {
             empty_injector(w);
             if (!r)
@@ -282,7 +282,7 @@ void *filch__worker_main(void *arg)
     struct filch__worker *w = arg;
     w->errno_at = &errno;
     filch__store_relaxed(&w->clock, filch__now_coarse());
-    filch__worker_show_cpu(w);
+    (void)filch__worker_show_cpu(w);
     w->fp = filch__fp_control_read();
     filch__context_adopt(&w->home);
     filch__overflow_attach();

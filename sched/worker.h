@@ -90,12 +90,13 @@ static inline struct filch__worker *filch__worker_current(void)
     return fiber ? fiber->worker : NULL;
 }
 
-/* On w's thread: others see on which CPU it is. */
-static inline void filch__worker_show_cpu(struct filch__worker *w)
+/* On w's thread: others see on which CPU it is, as does the caller. */
+static inline int filch__worker_show_cpu(struct filch__worker *w)
 {
     int cpu = filch__cpu_here();
     if (filch__load_relaxed(&w->cpu) != cpu)
         filch__store_relaxed(&w->cpu, cpu);
+    return cpu;
 }
 
 /* Thread body. */

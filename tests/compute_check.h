@@ -44,6 +44,20 @@ static inline int team_on(filch_runtime *rt, int n, filch_team_fn *fn, void *ctx
 
 /* ---- callers ---- */
 
+/* In a task: from the poll of so many tasks without a stack, each of which gives that result. */
+static inline void from_polls(const filch_future_ops *ops, int n, int result)
+{
+    enum { MOST_POLLS = 10 };
+    filch_handle *h[MOST_POLLS];
+    REQUIRE(n <= MOST_POLLS);
+    for (int i = 0; i < n; i++) {
+        filch_future f = FILCH_FUTURE(ops);
+        REQUIRE(filch_spawn_future(&h[i], &f, sizeof f) == 0);
+    }
+    for (int i = 0; i < n; i++)
+        CHECK(join(h[i]) == result);
+}
+
 struct caller {
     void (*fn)(filch_runtime *rt);
     filch_runtime *rt;

@@ -149,20 +149,15 @@ static int loop_on_pool(void *arg)
 static int unusual_callers(void *arg)
 {
     static const filch_future_ops ops = {"a loop", loop_in_poll, NULL};
-    filch_handle *h[10];
+    filch_handle *h;
     (void)arg;
-    for (size_t i = 0; i < COUNT(h); i++) {
-        filch_future f = FILCH_FUTURE(&ops);
-        REQUIRE(filch_spawn_future(&h[i], &f, sizeof f) == 0);
-    }
-    for (size_t i = 0; i < COUNT(h); i++)
-        CHECK(join(h[i]) == 120);
+    from_polls(&ops, 10, 120);
     for (int i = 0; i < 5; i++)
         CHECK(filch_blocking(loop_on_pool, NULL) == 120);
     for (int i = 1; i <= 2; i++) {
         filch_spawn_options o = {.worker = 1, .stack_size = (size_t)i << 18};
-        REQUIRE(filch_spawn_with(&h[0], &o, loop_on_pool, NULL) == 0);
-        CHECK(join(h[0]) == 120);
+        REQUIRE(filch_spawn_with(&h, &o, loop_on_pool, NULL) == 0);
+        CHECK(join(h) == 120);
     }
     return 0;
 }

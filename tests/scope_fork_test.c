@@ -8,15 +8,6 @@
 
 #include <sched.h>
 
-static uint64_t stolen_in(filch_runtime *rt)
-{
-    uint64_t stolen = 0;
-    filch_stats s;
-    for (int i = 0; filch_runtime_stats(rt, i, &s) == 0; i++)
-        stolen += s.forks_stolen;
-    return stolen;
-}
-
 /* On runtimes with a thief at least; so many jobs are stolen in each run of fn. */
 static void on_thieves(int least, filch_fn *fn, uint64_t jobs)
 {
@@ -28,7 +19,7 @@ static void on_thieves(int least, filch_fn *fn, uint64_t jobs)
         for (uint64_t i = 0; i < rounds; i++)
             CHECK(filch_run(rt, fn, rt) == 0);
         drain(rt);
-        CHECK(stolen_in(rt) >= rounds * jobs);
+        CHECK(stats_of(rt).forks_stolen >= rounds * jobs);
         runtime_close(rt);
     }
 }

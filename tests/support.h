@@ -60,6 +60,24 @@ static inline filch_totals totals_of(filch_runtime *rt)
     return totals;
 }
 
+/* Over all workers. */
+static inline filch_stats stats_of(filch_runtime *rt)
+{
+    filch_stats sum = {0}, s;
+    for (int i = 0; filch_runtime_stats(rt, i, &s) == 0; i++) {
+        sum.spawns += s.spawns;
+        sum.tasks += s.tasks;
+        sum.forks += s.forks;
+        sum.forks_stolen += s.forks_stolen;
+        sum.steals += s.steals;
+        sum.failed_steals += s.failed_steals;
+        sum.parks += s.parks;
+        sum.wakes += s.wakes;
+        sum.switches += s.switches;
+    }
+    return sum;
+}
+
 /* Until all tasks of rt have ended. The count falls a moment after a task's end is reported. */
 static inline void drain(filch_runtime *rt)
 {

@@ -269,14 +269,8 @@ static int team_on_pool(void *arg)
 static int unusual_callers(void *arg)
 {
     static const filch_future_ops ops = {"a team", team_in_poll, NULL};
-    filch_handle *h[5];
     (void)arg;
-    for (size_t i = 0; i < COUNT(h); i++) {
-        filch_future f = FILCH_FUTURE(&ops);
-        REQUIRE(filch_spawn_future(&h[i], &f, sizeof f) == 0);
-    }
-    for (size_t i = 0; i < COUNT(h); i++)
-        CHECK(join(h[i]) == 153);
+    from_polls(&ops, 5, 153);
     CHECK(filch_blocking(team_on_pool, NULL) == 153);
     return 0;
 }

@@ -237,15 +237,6 @@ static void work_for_who_waits(void)
 
 /* ---- who is waked ---- */
 
-static uint64_t all_parks(filch_runtime *rt)
-{
-    uint64_t sum = 0;
-    filch_stats stats;
-    for (int i = 0; filch_runtime_stats(rt, i, &stats) == 0; i++)
-        sum += stats.parks;
-    return sum;
-}
-
 /*
  * A worker that is waked for nothing parks once more, and takes a CPU from a member before that. All
  * on one CPU: who is waked there runs before its waker goes on, or is ready to.
@@ -256,15 +247,15 @@ static void no_more_are_waked_than_wanted(void)
     int cpu;
     CHECK(filch__cpus_list(&cpu, 1) == 1 && filch__thread_pin(NULL, cpu) == 0);
     filch_runtime *rt = runtime_open(WORKERS);
-    SPIN_UNTIL(all_parks(rt) >= WORKERS);
-    uint64_t before = all_parks(rt);
+    SPIN_UNTIL(stats_of(rt).parks >= WORKERS);
+    uint64_t before = stats_of(rt).parks;
     for (uint64_t i = 1; i <= TEAMS; i++) {
         struct roll r = {.size = 2};
         CHECK(team_on(rt, 2, meet, &r) == 0);
-        SPIN_UNTIL(all_parks(rt) >= before + i);
+        SPIN_UNTIL(stats_of(rt).parks >= before + i);
     }
     /* A scheduler that misbehaves at random, which that seeds, wakes them too. */
-    CHECK(getenv("FILCH_CHAOS_SEED") || all_parks(rt) <= before + TEAMS + TEAMS / 4);
+    CHECK(getenv("FILCH_CHAOS_SEED") || stats_of(rt).parks <= before + TEAMS + TEAMS / 4);
     runtime_close(rt);
 }
 

@@ -35,24 +35,20 @@ static inline bool has_more(const struct filch__lane *lane)
     return filch__load_relaxed(&lane->next) < lane->end;
 }
 
-/* Units that nobody has claimed. */
-static bool is_unfinished(const struct filch__loop *loop)
-{
-    for (uint32_t i = 0; i < loop->lane_count; i++)
-        if (has_more(&loop->lanes[i]))
-            return true;
-    return false;
-}
-
-/* Somebody else than who claims the next one could find one. */
-static bool has_two_more(const struct filch__loop *loop)
+/* At least so many units that nobody has claimed. */
+static inline bool has_left(const struct filch__loop *loop, uint64_t n)
 {
     uint64_t left = 0;
-    for (uint32_t i = 0; i < loop->lane_count && left < 2; i++) {
+    for (uint32_t i = 0; i < loop->lane_count && left < n; i++) {
         uint64_t next = filch__load_relaxed(&loop->lanes[i].next), end = loop->lanes[i].end;
         left += next < end ? end - next : 0;
     }
-    return left >= 2;
+    return left >= n;
+}
+
+static bool is_unfinished(const struct filch__loop *loop)
+{
+    return has_left(loop, 1);
 }
 
 /* After a claim of `step` units that took so long; others may have changed it meanwhile. */
@@ -110,19 +106,21 @@ struct strand {
 /*
  * Where it lasts, thieves find the strands without asking. Who asks while this worker is in a body
  * has to force it, which takes some microseconds; but for a loop of nothing the price of a thief is
- * more than the loop.
+ * more than the loop, and of a last unit there is nothing to steal.
  */
 static void make_public(struct strand *self)
 {
-    if (self->offered == 0 || self->now - self->began < PRIVATE_TIME || !has_two_more(self->loop))
+    if (self->offered == 0 || self->now - self->began < PRIVATE_TIME || !has_left(self->loop, 2))
         return;
     self->offered = 0;
     (void)filch__split_expose_all(&filch__forks_current()->split, FILCH__UNIT_SLOT);
 }
 
-/* Between two claims. */
-static void look_at_clock(struct strand *self)
+/* Between two claims, if time can make a difference. */
+static inline void look_at_clock(struct strand *self)
 {
+    if (self->step == 0 || (self->offered == 0 && self->loop->step_max == 1))
+        return;
     int64_t before = self->now;
     self->now = filch__now();
     adapt(self->loop, self->step, self->now - before);
@@ -133,8 +131,7 @@ static void claim_lane(struct strand *self, struct filch__lane *lane, int number
 {
     struct filch__loop *loop = self->loop;
     while (has_more(lane) && !stops(loop)) {
-        if (self->step)
-            look_at_clock(self);
+        look_at_clock(self);
         self->step = portion(lane, filch__load_relaxed(&loop->step));
         if (!claim_from(loop, lane, self->step, number)) {
             self->step = 0; /* nothing ran */
@@ -143,26 +140,10 @@ static void claim_lane(struct strand *self, struct filch__lane *lane, int number
     }
 }
 
-static void claim_in_order(struct strand *self, int number)
-{
-    struct filch__loop *loop = self->loop;
-    while (has_more(loop->lanes) && !stops(loop)) {
-        if (self->step && self->offered)
-            look_at_clock(self);
-        self->step = 1;
-        if (!claim_from(loop, loop->lanes, 1, number))
-            break;
-    }
-}
-
 static void claim(struct strand *self, int number)
 {
     struct filch__loop *loop = self->loop;
     self->began = self->now = filch__now();
-    if (loop->in_order) {
-        claim_in_order(self, number);
-        return;
-    }
     for (uint32_t i = 0; i < loop->lane_count; i++)
         claim_lane(self, &loop->lanes[(self->node + i) % loop->lane_count], number);
 }
@@ -289,7 +270,7 @@ static void deal(struct filch__loop *loop)
         loop->lanes[i].end = at;
     }
     loop->lane_count = (uint32_t)lanes;
-    loop->step_max = loop->count / SHARES / loop->cap + 1;
+    loop->step_max = loop->in_order ? 1 : loop->count / SHARES / loop->cap + 1;
     loop->step = 1;
     loop->failure = 0;
 }

@@ -108,11 +108,8 @@ static void await_members(struct filch__team *team)
 {
     struct filch__call *call = &team->call;
     int spins = filch__team_spins(team, 0);
-    for (int look = 0; look < spins + FILCH__TEAM_YIELDS && !filch__call_is_over(call); look++)
-        if (look < spins)
-            filch__cpu_relax();
-        else
-            filch__os_yield();
+    for (int look = 0; !filch__call_is_over(call) && filch__team_linger(look, spins); look++)
+        continue;
     if (call->poster && !filch__call_is_over(call))
         suspend_until_over(team, call->poster);
     while (!is_over(team))
@@ -170,7 +167,7 @@ static int assemble(struct filch__team *team, uint32_t workers, uint32_t spares)
         rc = filch__spares_get(team, workers + 1, spares);
     if (rc < 0)
         refuse(team, rc);
-    (void)filch__team_spins(team, 0);
+    filch__team_show_cpu(team, 0);
     filch__call_post(&team->call, rc < 0 ? 0 : workers);
     come(team);
     if (await_all(team))

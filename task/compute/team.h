@@ -73,12 +73,12 @@ void filch__team_join_in(struct filch__team *team, uint32_t rank);
 /* For a member that has come: some time passes until the next look at the gate. True: much. */
 bool filch__team_wait_at_gate(struct filch__team *team, int look, int spins);
 
-/*
- * By a member that comes somewhere, or calls others: they see where it is. How often it is to look
- * for them before it yields, FILCH__TEAM_YIELDS times, and sleeps.
- */
+/* By a member: others see on which CPU it is. */
+void filch__team_show_cpu(struct filch__team *team, uint32_t rank);
+/* The same, when it has come somewhere: how often it is to spin for others. */
 int filch__team_spins(struct filch__team *team, uint32_t rank);
-#define FILCH__TEAM_YIELDS 3
+/* Between two looks, from 0 on: spins so often, then yields a few times. False: it is to sleep. */
+bool filch__team_linger(int look, int spins);
 
 /* Any member: the first failure cancels the team. rc < 0. */
 void filch__team_cancel(struct filch__team *team, int rc);

@@ -20,7 +20,8 @@ _Static_assert(FILCH_TEAM_MAX <= COME, "who has come is counted");
  * gives its CPU away a few times, to whoever wants it; then it sleeps. It spins about as long as a
  * virtual CPU takes to wake up, some tens of microseconds.
  */
-#define SPINS 2000
+#define SPINS  2000
+#define YIELDS 3
 
 static struct filch__team *team_of(const filch_member *me)
 {
@@ -58,17 +59,39 @@ bool filch_team_cancelled(const filch_member *me)
 
 /* ---- the barrier ---- */
 
-int filch__team_spins(struct filch__team *team, uint32_t rank)
+static uint16_t show_cpu(struct filch__team *team, uint32_t rank)
 {
     uint16_t here = (uint16_t)(filch__cpu_here() + 1);
     if (rank < FILCH__TEAM_SEEN && filch__load_relaxed(&team->where[rank]) != here)
         filch__store_relaxed(&team->where[rank], here);
+    return here;
+}
+
+void filch__team_show_cpu(struct filch__team *team, uint32_t rank)
+{
+    (void)show_cpu(team, rank);
+}
+
+int filch__team_spins(struct filch__team *team, uint32_t rank)
+{
+    uint16_t here = show_cpu(team, rank);
     if (filch__load_relaxed(&team->crowded))
         return 0;
     for (uint32_t i = 0; i < team->size && i < FILCH__TEAM_SEEN; i++)
         if (i != rank && here && filch__load_relaxed(&team->where[i]) == here)
             return 0;
     return SPINS;
+}
+
+bool filch__team_linger(int look, int spins)
+{
+    if (look >= spins + YIELDS)
+        return false;
+    if (look < spins)
+        filch__cpu_relax();
+    else
+        filch__os_yield();
+    return true;
 }
 
 static void nap_at_gate(struct filch__team *team)
@@ -81,15 +104,9 @@ static void nap_at_gate(struct filch__team *team)
 /* No sleep of rank 0 is longer than that, which looks whether it is to go on waiting. */
 bool filch__team_wait_at_gate(struct filch__team *team, int look, int spins)
 {
-    if (look < spins) {
-        filch__cpu_relax();
-        return false;
-    }
-    if (look < spins + FILCH__TEAM_YIELDS)
-        filch__os_yield();
-    else
+    if (!filch__team_linger(look, spins))
         nap_at_gate(team);
-    return true;
+    return look >= spins;
 }
 
 static void nap(struct filch__team *team, uint32_t word)
@@ -99,16 +116,6 @@ static void nap(struct filch__team *team, uint32_t word)
     (void)filch__sub_seq_cst(&team->sleeping, 1);
     if (rc < 0)
         filch__team_look_outside(team);
-}
-
-static void pass_time(struct filch__team *team, uint32_t word, int look, int spins)
-{
-    if (look < spins)
-        filch__cpu_relax();
-    else if (look < spins + FILCH__TEAM_YIELDS)
-        filch__os_yield();
-    else
-        nap(team, word);
 }
 
 enum end { COMPLETE, BROKEN, HELP };
@@ -123,10 +130,12 @@ static enum end await_others(struct filch__team *team, uint32_t word, bool helps
             return COMPLETE;
         if (word & CANCELLED)
             return BROKEN;
-        if (!helps || !(word & RALLIED))
-            pass_time(team, word, look, spins);
-        else if (filch__cas_seq_cst(&team->word, &word, (word - 1) & ~RALLIED))
-            return HELP;
+        if (helps && word & RALLIED) {
+            if (filch__cas_seq_cst(&team->word, &word, (word - 1) & ~RALLIED))
+                return HELP;
+        } else if (!filch__team_linger(look, spins)) {
+            nap(team, word);
+        }
     }
 }
 
